@@ -1,0 +1,36 @@
+//! The configuration rules of `streams`, each written once.
+//!
+//! `#[topology]` applies a rule to the literals of an attribute, rustc to its constants ([`enforce`] in a
+//! `const _`), and the runtime to what a deployment overrides. So that all three say the same words, a rule is a
+//! `const fn` that gives a [`Verdict`], and its [`Message`] can be built while rustc evaluates constants.
+//!
+//! | rule | function |
+//! |---|---|
+//! | a duration is written `500ms`, `10s`, `15min` or `1h` | [`parse_duration`] |
+//! | a name is legal in Kafka and leaves room for suffixes | [`topic`], [`dead_letter_topic`], [`application_id`], [`transactional_id_prefix`] |
+//! | a topic has one role | [`not_source_and_sink`], [`not_source_and_dead_letter`], [`not_source_twice`] |
+//! | a checkpoint ends before its transaction does | [`checkpoint_interval`], [`checkpoint_within_transaction`] |
+//! | the brokers and the client accept the timeout | [`transaction_timeout`], [`broker_transaction_max_timeout`] |
+//! | transactional settings need `exactly_once` | [`only_exactly_once`] |
+//! | there is a thread to work | [`stream_threads`] |
+
+#![expect(clippy::result_large_err, reason = "a message that rustc builds cannot be boxed, and a broken rule is told once")]
+
+mod duration;
+mod message;
+mod names;
+mod threads;
+mod topics;
+mod transaction;
+
+pub use duration::parse_duration;
+pub use message::{Message, Verdict, enforce};
+pub use names::{application_id, dead_letter_topic, topic, transactional_id_prefix};
+pub use threads::{DEFAULT_STREAM_THREADS, stream_threads};
+pub use topics::{not_source_and_dead_letter, not_source_and_sink, not_source_twice};
+pub use transaction::{
+    DEFAULT_BROKER_TRANSACTION_MAX_TIMEOUT, DEFAULT_CHECKPOINT_INTERVAL_AT_LEAST_ONCE,
+    DEFAULT_CHECKPOINT_INTERVAL_EXACTLY_ONCE, DEFAULT_TRANSACTION_TIMEOUT,
+    broker_transaction_max_timeout, checkpoint_interval, checkpoint_within_transaction,
+    only_exactly_once, transaction_timeout,
+};
