@@ -1,0 +1,118 @@
+//! CreateTopics, also as a dry run.
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::create_topics_response::{
+    CreatableTopicConfigs, CreatableTopicResult,
+};
+use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
+
+use super::describe_configs::{DEFAULT, TOPIC_OVERRIDE};
+use super::{Context, text};
+use crate::broker::Broker;
+use crate::settings::Settings;
+use crate::topics::Refused;
+
+pub(super) fn handle(
+    broker: &mut Broker,
+    _: &Context<'_>,
+    request: CreateTopicsRequest,
+) -> CreateTopicsResponse {
+    let topics = request.topics.into_iter().map(|topic| {
+        let result = CreatableTopicResult::default().with_name(topic.name.clone());
+        match create(broker, &topic, request.validate_only) {
+            Ok((id, partitions, settings)) => result
+                .with_topic_id(id)
+                .with_num_partitions(partitions)
+                .with_replication_factor(1)
+                .with_configs(Some(configs(&settings, broker))),
+            Err(refused) => result
+                .with_error_code(refused.code.code())
+                .with_error_message(Some(text(refused.message)))
+                .with_num_partitions(-1)
+                .with_replication_factor(-1)
+                .with_configs(None),
+        }
+    });
+    CreateTopicsResponse::default().with_topics(topics.collect())
+}
+
+fn create(
+    broker: &mut Broker,
+    topic: &CreatableTopic,
+    dry: bool,
+) -> Result<(uuid::Uuid, i32, Settings), Refused> {
+    let partitions = if topic.assignments.is_empty() {
+        broker.partitions_or_default(topic.num_partitions)
+    } else {
+        assigned(broker, topic)?
+    };
+    broker.topics.check(&topic.name, partitions)?;
+    if topic.assignments.is_empty() && !matches!(topic.replication_factor, -1 | 1) {
+        let message = "Unable to replicate the partition: only 1 broker(s) are registered.";
+        return Err(Refused::new(
+            ResponseError::InvalidReplicationFactor,
+            message,
+        ));
+    }
+    let mut settings = Settings::topic();
+    for config in &topic.configs {
+        let null = || {
+            Refused::new(
+                ResponseError::InvalidConfig,
+                format!("Null value not supported for {}", &*config.name),
+            )
+        };
+        settings.set(&config.name, config.value.as_deref().ok_or_else(null)?)?;
+    }
+    if dry {
+        return Ok((uuid::Uuid::nil(), partitions, settings));
+    }
+    let id = broker
+        .create_topic(&topic.name, partitions, settings.clone())?
+        .id;
+    Ok((id, partitions, settings))
+}
+
+/// The number of partitions of an assignment by hand, which can only name this broker.
+fn assigned(broker: &Broker, topic: &CreatableTopic) -> Result<i32, Refused> {
+    let mut indexes: Vec<_> = topic
+        .assignments
+        .iter()
+        .map(|assignment| assignment.partition_index)
+        .collect();
+    indexes.sort_unstable();
+    let consecutive = indexes
+        .iter()
+        .zip(0..)
+        .all(|(index, expected)| *index == expected);
+    let here = topic
+        .assignments
+        .iter()
+        .all(|a| matches!(a.broker_ids.as_slice(), [one] if one.0 == broker.node.id));
+    if !consecutive || !here {
+        let message = "The manual partition assignment is not valid for one broker.";
+        return Err(Refused::new(
+            ResponseError::InvalidReplicaAssignment,
+            message,
+        ));
+    }
+    Ok(i32::try_from(indexes.len()).unwrap_or(i32::MAX))
+}
+
+fn configs(settings: &Settings, broker: &Broker) -> Vec<CreatableTopicConfigs> {
+    let config = |definition: &crate::settings::Definition| {
+        let source = if settings.explicit(definition.name).is_some() {
+            TOPIC_OVERRIDE
+        } else {
+            DEFAULT
+        };
+        CreatableTopicConfigs::default()
+            .with_name(text(definition.name))
+            .with_value(Some(text(
+                settings.for_topic(&broker.settings, definition.name),
+            )))
+            .with_config_source(source)
+    };
+    settings.definitions().iter().map(config).collect()
+}

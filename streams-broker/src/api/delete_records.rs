@@ -1,0 +1,52 @@
+//! DeleteRecords: moves the start of partitions.
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::delete_records_request::DeleteRecordsPartition;
+use kafka_protocol::messages::delete_records_response::{
+    DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
+};
+use kafka_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
+
+use super::Context;
+use crate::broker::Broker;
+
+/// Stands for the high watermark.
+const ALL: i64 = -1;
+
+pub(super) fn handle(
+    broker: &mut Broker,
+    _: &Context<'_>,
+    request: DeleteRecordsRequest,
+) -> DeleteRecordsResponse {
+    let topics = request.topics.into_iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|asked| {
+            let result =
+                DeleteRecordsPartitionResult::default().with_partition_index(asked.partition_index);
+            match delete(broker, &topic.name, asked) {
+                Ok(start) => result.with_low_watermark(start),
+                Err(error) => result.with_low_watermark(-1).with_error_code(error.code()),
+            }
+        });
+        let partitions = partitions.collect();
+        DeleteRecordsTopicResult::default()
+            .with_name(topic.name)
+            .with_partitions(partitions)
+    });
+    DeleteRecordsResponse::default().with_topics(topics.collect())
+}
+
+fn delete(
+    broker: &mut Broker,
+    topic: &str,
+    asked: &DeleteRecordsPartition,
+) -> Result<i64, ResponseError> {
+    let log = broker
+        .topics
+        .log_mut(topic, asked.partition_index)
+        .ok_or(ResponseError::UnknownTopicOrPartition)?;
+    match asked.offset {
+        ALL => log.delete_before(log.end()),
+        offset if offset < 0 => Err(ResponseError::OffsetOutOfRange),
+        offset => log.delete_before(offset),
+    }
+}

@@ -1,0 +1,116 @@
+//! DescribeConfigs of topics and of the broker.
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult,
+};
+use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
+
+use super::{Context, text};
+use crate::broker::Broker;
+use crate::settings::{Definition, Settings};
+use crate::topics::Refused;
+
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+/// Where a value comes from, in the protocol's numbers.
+pub(super) const TOPIC_OVERRIDE: i8 = 1;
+const STATIC_BROKER: i8 = 4;
+pub(super) const DEFAULT: i8 = 5;
+
+pub(super) fn handle(
+    broker: &mut Broker,
+    _: &Context<'_>,
+    request: DescribeConfigsRequest,
+) -> DescribeConfigsResponse {
+    let results = request.resources.into_iter().map(|resource| {
+        let result = DescribeConfigsResult::default().with_resource_type(resource.resource_type);
+        let result = match describe(broker, &resource) {
+            Ok(configs) => result.with_configs(configs),
+            Err(refused) => result
+                .with_error_code(refused.code.code())
+                .with_error_message(Some(text(refused.message))),
+        };
+        result.with_resource_name(resource.resource_name)
+    });
+    DescribeConfigsResponse::default().with_results(results.collect())
+}
+
+fn describe(
+    broker: &Broker,
+    resource: &DescribeConfigsResource,
+) -> Result<Vec<DescribeConfigsResourceResult>, Refused> {
+    let (own, override_source) = match resource.resource_type {
+        TOPIC => {
+            let unknown = || {
+                Refused::new(
+                    ResponseError::UnknownTopicOrPartition,
+                    "This server does not host this topic.",
+                )
+            };
+            (
+                &broker
+                    .topics
+                    .get(&resource.resource_name)
+                    .ok_or_else(unknown)?
+                    .settings,
+                TOPIC_OVERRIDE,
+            )
+        }
+        BROKER => {
+            check_broker(broker, &resource.resource_name)?;
+            (&broker.settings, STATIC_BROKER)
+        }
+        other => {
+            return Err(Refused::new(
+                ResponseError::InvalidRequest,
+                format!("Unsupported resource type {other}"),
+            ));
+        }
+    };
+    let wanted = |definition: &&Definition| {
+        let keys = resource.configuration_keys.as_ref();
+        keys.is_none_or(|keys| keys.iter().any(|key| &**key == definition.name))
+    };
+    let describe =
+        |definition: &Definition| one(definition, own, &broker.settings, override_source);
+    Ok(own
+        .definitions()
+        .iter()
+        .filter(wanted)
+        .map(describe)
+        .collect())
+}
+
+fn check_broker(broker: &Broker, name: &str) -> Result<(), Refused> {
+    let id = broker.node.id.to_string();
+    if name.is_empty() || name == id {
+        return Ok(());
+    }
+    let message =
+        format!("Unexpected broker id, expected {id} or empty string, but received {name}");
+    Err(Refused::new(ResponseError::InvalidRequest, message))
+}
+
+fn one(
+    definition: &Definition,
+    own: &Settings,
+    broker: &Settings,
+    override_source: i8,
+) -> DescribeConfigsResourceResult {
+    let inherited = definition
+        .inherits
+        .and_then(|parent| broker.explicit(parent));
+    let source = match (own.explicit(definition.name), inherited) {
+        (Some(_), _) => override_source,
+        (None, Some(_)) => STATIC_BROKER,
+        (None, None) => DEFAULT,
+    };
+    DescribeConfigsResourceResult::default()
+        .with_name(text(definition.name))
+        .with_value(Some(text(own.for_topic(broker, definition.name))))
+        .with_read_only(override_source == STATIC_BROKER)
+        .with_config_source(source)
+        .with_config_type(definition.kind.wire())
+}

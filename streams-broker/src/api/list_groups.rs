@@ -1,0 +1,42 @@
+//! ListGroups, by state and type where the version has that.
+
+use kafka_protocol::messages::list_groups_response::ListedGroup;
+use kafka_protocol::messages::{GroupId, ListGroupsRequest, ListGroupsResponse};
+
+use super::{Context, text};
+use crate::broker::Broker;
+
+const TYPE: &str = "classic";
+
+pub(super) fn handle(
+    broker: &mut Broker,
+    context: &Context<'_>,
+    request: ListGroupsRequest,
+) -> ListGroupsResponse {
+    let wanted = |filter: &[kafka_protocol::protocol::StrBytes], word: &str| {
+        filter.is_empty()
+            || filter
+                .iter()
+                .any(|wanted| wanted.eq_ignore_ascii_case(word))
+    };
+    let groups = broker.groups.iter();
+    let groups = groups.filter(|(_, group)| wanted(&request.states_filter, group.state));
+    let groups = groups
+        .filter(|_| wanted(&request.types_filter, TYPE))
+        .map(|(id, group)| {
+            let listed = ListedGroup::default()
+                .with_group_id(GroupId(text(id)))
+                .with_protocol_type(text(group.protocol_type));
+            let listed = if context.version >= 4 {
+                listed.with_group_state(text(group.state))
+            } else {
+                listed
+            };
+            if context.version >= 5 {
+                listed.with_group_type(text(TYPE))
+            } else {
+                listed
+            }
+        });
+    ListGroupsResponse::default().with_groups(groups.collect())
+}

@@ -1,0 +1,124 @@
+//! Connections: frames in, frames out, one request of a connection at a time.
+//!
+//! Invariants: a connection's answers leave in the order of its requests; a frame that cannot be read closes its
+//! connection and nothing else; no more is allocated for a frame than its bytes that have arrived, in steps.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::api::{self, Connection};
+use crate::broker::Shared;
+
+/// Memory reserved ahead of a frame's bytes.
+const STEP: usize = 1 << 20;
+/// Bytes read from a connection at once when frames are small.
+const BUFFER: usize = 64 << 10;
+
+/// Why a connection is closed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Closed {
+    #[error("i/o: {0}")]
+    Io(#[from] io::Error),
+    #[error("a frame of {0} bytes")]
+    Size(i32),
+    #[error("a request that cannot be read: {0}")]
+    Malformed(String),
+    #[error("api key {key} version {version} is not supported")]
+    Unsupported { key: i16, version: i16 },
+    #[error("the answer could not be written: {0}")]
+    Unwritable(String),
+}
+
+/// Accepts connections until the task is dropped; each is cut when `cut` changes.
+pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, cut: watch::Receiver<u64>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let mut cut = cut.clone();
+                // Whatever was cut before is not this connection's concern.
+                cut.mark_unchanged();
+                let connection = Connection::new(Arc::clone(&shared), peer.ip().to_string());
+                tokio::spawn(async move {
+                    tokio::select! {
+                        result = converse(stream, connection) => if let Err(error) = result {
+                            tracing::debug!(%peer, %error, "connection closed");
+                        },
+                        _ = cut.changed() => {}
+                    }
+                });
+            }
+            // Out of file descriptors, most likely: others may close some.
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn converse(mut stream: TcpStream, mut connection: Connection) -> Result<(), Closed> {
+    stream.set_nodelay(true)?;
+    let (read, mut write) = stream.split();
+    let mut read = BufReader::with_capacity(BUFFER, read);
+    let largest = connection.largest_request();
+    while let Some(frame) = read_frame(&mut read, largest).await? {
+        if let Some(answer) = api::answer(&mut connection, frame).await? {
+            write.write_all(&answer).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The next frame without its length; `None` at the end of the stream.
+async fn read_frame(
+    read: &mut (impl AsyncRead + Unpin),
+    largest: i32,
+) -> Result<Option<Bytes>, Closed> {
+    let size = match read.read_i32().await {
+        Ok(size) => size,
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let length = usize::try_from(size).map_err(|_| Closed::Size(size))?;
+    if size > largest {
+        return Err(Closed::Size(size));
+    }
+    let mut frame = BytesMut::with_capacity(length.min(STEP));
+    let mut rest = read.take(u64::try_from(length).unwrap_or_default());
+    while frame.len() < length {
+        frame.reserve((length - frame.len()).min(STEP));
+        if rest.read_buf(&mut frame).await? == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+    }
+    Ok(Some(frame.freeze()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn frame(bytes: &[u8]) -> Result<Option<Bytes>, Closed> {
+        read_frame(&mut &*bytes, 100).await
+    }
+
+    #[tokio::test]
+    async fn frames_are_read_whole_or_refused() {
+        assert!(matches!(frame(&[0, 0, 0, 2, 7, 8]).await, Ok(Some(read)) if *read == [7, 8]));
+        assert!(matches!(frame(&[]).await, Ok(None)));
+        assert!(matches!(
+            frame(&[0, 0, 0, 3, 7, 8]).await,
+            Err(Closed::Io(_))
+        ));
+        assert!(matches!(
+            frame(&[0, 0, 0, 101]).await,
+            Err(Closed::Size(101))
+        ));
+        assert!(matches!(frame(&[0xff; 4]).await, Err(Closed::Size(-1))));
+    }
+}
