@@ -1,0 +1,64 @@
+//! What can go wrong, in words that name the remedy.
+
+use std::path::PathBuf;
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a topology could not be built, or a job could not start or go on.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The topology contradicts itself; found before anything is contacted.
+    #[error("{0}")]
+    Topology(String),
+    /// A setting is wrong, or contradicts another one.
+    #[error("{0}")]
+    Configuration(String),
+    /// The cluster lacks what the job needs, or does not answer.
+    #[error("{0}")]
+    Cluster(String),
+    /// The Kafka client failed in a way that no repetition can mend.
+    #[error("{0}")]
+    Client(String),
+    /// A record could not be processed, and the error policy of its class is `fail`.
+    #[error("{class} failed for the record at offset {offset} of {topic}-{partition}: {reason}; `on_error({class} = skip)` or `dead_letter(..)` would go on without it")]
+    Record {
+        /// `deserialize`, `process` or `produce`.
+        class: String,
+        /// The topic of the record that was being processed.
+        topic: String,
+        /// Its partition.
+        partition: i32,
+        /// Its offset.
+        offset: i64,
+        /// What happened.
+        reason: String,
+    },
+    /// Another process works in this state directory.
+    #[error(
+        "the state directory {} is in use by another process; stop that one, or give this one a directory of its own with `--state-dir`", path.display()
+    )]
+    StateDirectoryLocked {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A file or directory could not be read or written.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done, with the path.
+        what: String,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// A stream thread panicked outside of user code: a bug of this library.
+    #[error("a stream thread panicked outside of user code: {0}")]
+    Panic(String),
+}
+
+/// As [`Display`](std::fmt::Display): this is what a `main` that returns the error prints.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,119 @@
+//! What the job asks of the cluster before and beside the records.
+
+use super::TopicPartition;
+use super::error::{ClientError, Remedy};
+use super::properties::Properties;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A client for metadata, topics and broker settings.
+pub(crate) struct Admin {
+    client: AdminClient<Quiet>,
+}
+
+/// Sends librdkafka's log where the rest goes.
+#[derive(Default)]
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        super::properties::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "admin client");
+    }
+}
+
+impl Admin {
+    pub(crate) fn new(properties: &Properties) -> Result<Self, ClientError> {
+        use rdkafka::config::FromClientConfigAndContext as _;
+        AdminClient::from_config_and_context(&properties.admin(), Quiet)
+            .map(|client| Self { client })
+            .map_err(|e| ClientError::from_kafka("creating the admin client", &e).with_remedy(Remedy::Fail))
+    }
+
+    /// Asks the cluster for its metadata: the ids of its brokers.
+    pub(crate) fn brokers(&self, timeout: Duration) -> Result<Vec<i32>, ClientError> {
+        let metadata = self
+            .client
+            .inner()
+            .fetch_metadata(None, timeout)
+            .map_err(|e| ClientError::from_kafka("reaching the cluster", &e))?;
+        Ok(metadata.brokers().iter().map(|b| b.id()).collect())
+    }
+
+    /// The topics of the cluster, with their partition counts.
+    ///
+    /// Asks for all of them: asking for one by name can make a broker create it.
+    pub(crate) fn topics(&self, timeout: Duration) -> Result<BTreeMap<String, i32>, ClientError> {
+        let metadata = self
+            .client
+            .inner()
+            .fetch_metadata(None, timeout)
+            .map_err(|e| ClientError::from_kafka("asking for topics", &e))?;
+        let count = |partitions: usize| i32::try_from(partitions).unwrap_or(i32::MAX);
+        Ok(metadata.topics().iter().map(|t| (t.name().to_owned(), count(t.partitions().len()))).collect())
+    }
+
+    /// First and next offset of a partition's log.
+    pub(crate) fn watermarks(&self, partition: &TopicPartition, timeout: Duration) -> Result<(i64, i64), ClientError> {
+        self.client
+            .inner()
+            .fetch_watermarks(&partition.topic, partition.partition, timeout)
+            .map_err(|e| ClientError::from_kafka("asking for the end of a partition", &e))
+    }
+
+    /// Creates a topic with the broker's default replication; one that exists is left as it is.
+    pub(crate) async fn create_topic(&self, topic: &str, partitions: i32) -> Result<(), ClientError> {
+        let doing = "creating a topic";
+        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
+        let results = self
+            .client
+            .create_topics([&new], &AdminOptions::new().operation_timeout(Some(Duration::from_secs(30))))
+            .await
+            .map_err(|e| ClientError::from_kafka(doing, &e))?;
+        for result in results {
+            match result {
+                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((name, code)) => return Err(ClientError::new(doing, code, format!("`{name}`: {code}"))),
+            }
+        }
+        Ok(())
+    }
+
+    /// The settings of a broker.
+    pub(crate) async fn broker_settings(&self, broker: i32) -> Result<BTreeMap<String, String>, ClientError> {
+        let doing = "asking for the broker's settings";
+        let results = self
+            .client
+            .describe_configs([&ResourceSpecifier::Broker(broker)], &AdminOptions::new())
+            .await
+            .map_err(|e| ClientError::from_kafka(doing, &e))?;
+        let mut settings = BTreeMap::new();
+        for result in results {
+            let resource = result.map_err(|code| ClientError::new(doing, code, code.to_string()))?;
+            settings.extend(resource.entries.into_iter().filter_map(|e| Some((e.name, e.value?))));
+        }
+        Ok(settings)
+    }
+}
+
+/// How many partitions a topic has, by any client.
+pub(super) fn partition_count<C: ClientContext>(client: &Client<C>, topic: &str, timeout: Duration) -> Result<i32, ClientError> {
+    let doing = "asking for a topic's partitions";
+    let metadata = client.fetch_metadata(Some(topic), timeout).map_err(|e| ClientError::from_kafka(doing, &e))?;
+    let found = metadata.topics().iter().find(|t| t.name() == topic);
+    let unknown = || ClientError::new(doing, RDKafkaErrorCode::UnknownTopicOrPartition, format!("topic `{topic}` does not exist"));
+    let found = found.ok_or_else(unknown)?;
+    if let Some(code) = found.error() {
+        let code: RDKafkaErrorCode = code.into();
+        return Err(ClientError::new(doing, code, format!("topic `{topic}`: {code}")));
+    }
+    i32::try_from(found.partitions().len()).ok().filter(|n| *n > 0).ok_or_else(unknown)
+}

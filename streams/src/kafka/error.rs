@@ -1,0 +1,212 @@
+//! Every error that the Kafka client can give, and what the runtime does about it.
+
+use rdkafka::error::{KafkaError, RDKafkaError};
+use rdkafka::types::RDKafkaErrorCode as Code;
+use std::fmt;
+
+/// An error of the client, with what it asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientError {
+    code: Code,
+    /// What was being done, in a few words: "committing the transaction".
+    doing: &'static str,
+    message: String,
+    remedy: Remedy,
+}
+
+/// What to do about a client error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// The same call may succeed a little later.
+    Retry,
+    /// Abort the transaction, go back to the committed offsets, and process the records again.
+    Abort,
+    /// This producer is of no use any more (fenced, or its state is unknown): as [`Remedy::Abort`], with a new
+    /// producer of the same transactional id.
+    Replace,
+    /// No repetition can help: the job ends with this error.
+    Fail,
+}
+
+/// What librdkafka says of a transactional error beside its code.
+#[derive(Clone, Copy)]
+pub(super) struct Flags {
+    pub(super) fatal: bool,
+    pub(super) requires_abort: bool,
+    pub(super) retriable: bool,
+}
+
+impl ClientError {
+    pub(crate) fn new(doing: &'static str, code: Code, message: impl Into<String>) -> Self {
+        Self { code, doing, message: message.into(), remedy: classify(code) }
+    }
+
+    /// An error of a transactional call, which says itself whether it can be retried or asks for an abort.
+    pub(super) fn flagged(doing: &'static str, code: Code, message: String, flags: Flags) -> Self {
+        let remedy = match classify(code) {
+            Remedy::Fail => Remedy::Fail,
+            _ if flags.fatal => Remedy::Replace,
+            _ if flags.requires_abort => Remedy::Abort,
+            _ if flags.retriable => Remedy::Retry,
+            by_code => by_code,
+        };
+        Self { code, doing, message, remedy }
+    }
+
+    fn transaction(doing: &'static str, error: &RDKafkaError) -> Self {
+        let flags = Flags {
+            fatal: error.is_fatal(),
+            requires_abort: error.txn_requires_abort(),
+            retriable: error.is_retriable(),
+        };
+        Self::flagged(doing, error.code(), error.string(), flags)
+    }
+
+    pub(crate) fn from_kafka(doing: &'static str, error: &KafkaError) -> Self {
+        match error {
+            KafkaError::Transaction(error) => Self::transaction(doing, error),
+            other => Self::new(doing, other.rdkafka_error_code().unwrap_or(Code::Fail), other.to_string()),
+        }
+    }
+
+    pub(crate) fn code(&self) -> Code {
+        self.code
+    }
+
+    pub(crate) fn remedy(&self) -> Remedy {
+        self.remedy
+    }
+
+    /// The same error where the caller knows better what it means.
+    pub(crate) fn with_remedy(self, remedy: Remedy) -> Self {
+        Self { remedy, ..self }
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.doing, self.message)?;
+        match hint(self.code) {
+            Some(hint) => write!(f, "; {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {}
+
+/// What an error code asks for, where the error itself does not say more.
+///
+/// What is not listed asks for [`Remedy::Abort`]: records are processed again from the committed offsets, which is right
+/// under exactly-once whatever happened, and the runtime ends the job when that does not help for long.
+fn classify(code: Code) -> Remedy {
+    match code {
+        Code::QueueFull
+        | Code::OperationTimedOut
+        | Code::MessageTimedOut
+        | Code::BrokerTransportFailure
+        | Code::AllBrokersDown
+        | Code::Resolve
+        | Code::WaitingForCoordinator
+        | Code::CoordinatorLoadInProgress
+        | Code::CoordinatorNotAvailable
+        | Code::NotCoordinator
+        | Code::ConcurrentTransactions
+        | Code::LeaderNotAvailable
+        | Code::NotLeaderForPartition
+        | Code::RequestTimedOut
+        | Code::NetworkException
+        | Code::NotEnoughReplicas
+        | Code::NotEnoughReplicasAfterAppend
+        | Code::UnstableOffsetCommit => Remedy::Retry,
+
+        Code::Fenced
+        | Code::Fatal
+        | Code::ProducerFenced
+        | Code::InvalidProducerEpoch
+        | Code::InvalidProducerIdMapping
+        | Code::UnknownProducerId
+        | Code::OutOfOrderSequenceNumber
+        | Code::InvalidTransactionalState
+        | Code::State => Remedy::Replace,
+
+        Code::TopicAuthorizationFailed
+        | Code::GroupAuthorizationFailed
+        | Code::ClusterAuthorizationFailed
+        | Code::TransactionalIdAuthorizationFailed
+        | Code::SaslAuthenticationFailed
+        | Code::Authentication
+        | Code::SSL
+        | Code::InvalidTransactionTimeout
+        | Code::UnsupportedVersion
+        | Code::UnsupportedFeature
+        | Code::InvalidArgument
+        | Code::InvalidConfig
+        | Code::UnknownTopic
+        | Code::UnknownTopicOrPartition
+        | Code::UnknownPartition
+        | Code::AutoOffsetReset
+        | Code::InvalidGroupId
+        | Code::FencedInstanceId
+        | Code::InconsistentGroupProtocol
+        | Code::MessageSizeTooLarge
+        | Code::UnsupportedCompressionType => Remedy::Fail,
+
+        _ => Remedy::Abort,
+    }
+}
+
+/// What a user can do about an error that ends the job.
+fn hint(code: Code) -> Option<&'static str> {
+    Some(match code {
+        Code::TopicAuthorizationFailed => "the client needs READ on source topics and WRITE on output topics",
+        Code::GroupAuthorizationFailed => "the client needs READ on the group, whose name is the application id",
+        Code::TransactionalIdAuthorizationFailed => {
+            "the client needs WRITE and DESCRIBE on the transactional ids that begin with the transactional id prefix"
+        }
+        Code::SaslAuthenticationFailed | Code::Authentication => {
+            "check `sasl.mechanism`, `sasl.username` and `sasl.password`"
+        }
+        Code::InvalidTransactionTimeout => {
+            "lower `transaction_timeout`, or raise the broker's `transaction.max.timeout.ms`"
+        }
+        Code::AutoOffsetReset => {
+            "there is no committed offset, or it is no longer in the log; `offset_reset = earliest` or `latest` says where to begin"
+        }
+        Code::MessageSizeTooLarge => {
+            "raise the topic's `max.message.bytes` and the job's `message.max.bytes`, or write smaller records"
+        }
+        Code::FencedInstanceId => "another process uses the same `group.instance.id`",
+        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => {
+            "create the topic, or check its name"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fenced_producer_is_replaced_and_a_missing_permission_ends_the_job() {
+        assert_eq!(classify(Code::ProducerFenced), Remedy::Replace);
+        assert_eq!(classify(Code::TopicAuthorizationFailed), Remedy::Fail);
+        assert_eq!(classify(Code::CoordinatorNotAvailable), Remedy::Retry);
+    }
+
+    #[test]
+    fn a_stale_member_aborts_and_goes_on() {
+        assert_eq!(classify(Code::UnknownMemberId), Remedy::Abort);
+        assert_eq!(classify(Code::IllegalGeneration), Remedy::Abort);
+    }
+
+    #[test]
+    fn the_message_says_what_was_done_and_what_to_do() {
+        let error = ClientError::new("starting the producer", Code::InvalidTransactionTimeout, "timeout too large");
+        assert_eq!(
+            error.to_string(),
+            "starting the producer: timeout too large; lower `transaction_timeout`, or raise the broker's `transaction.max.timeout.ms`"
+        );
+    }
+}

@@ -1,0 +1,183 @@
+//! What is checked against the live cluster before a job starts: one clear error for all that is missing.
+
+use super::output::{Delivery, Output};
+use crate::config::{ErrorPolicy, Guarantee, JobConfig, OffsetReset};
+use crate::kafka::TopicPartition;
+use crate::kafka::admin::Admin;
+use crate::kafka::consumer::GroupConsumer;
+use crate::kafka::error::ClientError;
+use crate::kafka::properties::{ConsumerSettings, Properties};
+use crate::topology::Topology;
+use crate::{Error, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// How long the cluster may take to answer for the first time.
+const REACH_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The broker's default for the longest transaction timeout that it accepts (`transaction.max.timeout.ms`).
+const MAX_TRANSACTION_TIMEOUT: &str = "transaction.max.timeout.ms";
+
+/// What the cluster has for a job.
+#[derive(Clone, Debug)]
+pub struct ClusterReport {
+    /// How many brokers there are.
+    pub brokers: usize,
+    /// The source topics, with their partition counts.
+    pub sources: BTreeMap<String, i32>,
+    /// The output topics that are known before the job runs, with their partition counts.
+    pub sinks: BTreeMap<String, i32>,
+    /// The longest transaction that the brokers accept; `None` where they do not tell.
+    pub transaction_max_timeout: Option<Duration>,
+}
+
+impl ClusterReport {
+    pub(crate) fn source_partitions(&self) -> Vec<TopicPartition> {
+        let partitions = |(topic, count): (&String, &i32)| {
+            let topic = topic.clone();
+            (0..*count).map(move |p| TopicPartition::new(topic.as_str(), p))
+        };
+        self.sources.iter().flat_map(partitions).collect()
+    }
+}
+
+/// Checks the topology, its configuration, and what the cluster has for it.
+pub(crate) async fn check(topology: &Topology, properties: &Properties) -> Result<ClusterReport> {
+    topology.check()?;
+    topology.config().validate().map_err(|broken| Error::Configuration(broken.join("\n")))?;
+    let admin = Admin::new(properties).map_err(client)?;
+    // The client's calls block; the answers are few and this happens once.
+    let (admin, brokers, topics) = blocking({
+        let servers = properties.bootstrap_servers().to_owned();
+        move || {
+            let brokers = admin.brokers(REACH_TIMEOUT).map_err(|e| unreachable(&servers, &e))?;
+            let topics = admin.topics(REACH_TIMEOUT).map_err(client)?;
+            Ok((admin, brokers, topics))
+        }
+    })
+    .await?;
+    let sources = find(&topics, topology.source_topics());
+    let config = topology.config();
+    let sinks = find(&topics, topology.sink_topics().chain(dead_letter_topics(config)));
+    let missing = missing(topology, &sources, &sinks);
+    if !missing.is_empty() {
+        return Err(Error::Cluster(missing));
+    }
+    let transaction_max_timeout = match brokers.first() {
+        Some(broker) => transaction_max_timeout(&admin, *broker).await,
+        None => None,
+    };
+    check_transaction_timeout(config, transaction_max_timeout)?;
+    let counts = |found: BTreeMap<String, Option<i32>>| found.into_iter().filter_map(|(t, n)| Some((t, n?))).collect();
+    Ok(ClusterReport { brokers: brokers.len(), sources: counts(sources), sinks: counts(sinks), transaction_max_timeout })
+}
+
+/// Beyond [`check`]: whether the job may read its group's offsets and use its transactional ids.
+pub(crate) async fn check_permissions(topology: &Topology, properties: &Properties, report: &ClusterReport) -> Result<()> {
+    let (config, properties, partitions) = (topology.config().clone(), properties.clone(), report.source_partitions());
+    blocking(move || {
+        let settings = ConsumerSettings {
+            group_id: &config.application_id,
+            group_instance_id: "check",
+            offset_reset: match config.offset_reset {
+                OffsetReset::Latest => "latest",
+                OffsetReset::Earliest | OffsetReset::None => "earliest",
+            },
+            isolation_level: "read_committed",
+        };
+        let consumer = GroupConsumer::new(&properties, &settings).map_err(client)?;
+        consumer.committed(&partitions, REACH_TIMEOUT).map_err(client)?;
+        if config.guarantee == Guarantee::ExactlyOnce {
+            let transactional_id = format!("{}-check", config.transactional_id_prefix());
+            let delivery = Delivery::ExactlyOnce { transactional_id, timeout: config.transaction_timeout() };
+            Output::new(&properties, delivery, 0).map_err(client)?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+fn find<'a>(topics: &BTreeMap<String, i32>, wanted: impl Iterator<Item = &'a str>) -> BTreeMap<String, Option<i32>> {
+    wanted.map(|name| (name.to_owned(), topics.get(name).copied())).collect()
+}
+
+fn dead_letter_topics(config: &JobConfig) -> impl Iterator<Item = &str> {
+    let policies = [&config.on_error.deserialize, &config.on_error.process, &config.on_error.produce];
+    policies.into_iter().filter_map(|policy| match policy {
+        ErrorPolicy::DeadLetter(topic) => Some(topic.as_str()),
+        ErrorPolicy::Fail | ErrorPolicy::Skip => None,
+    })
+}
+
+/// Every topic that is not there, in one message; empty if all are.
+fn missing(topology: &Topology, sources: &BTreeMap<String, Option<i32>>, sinks: &BTreeMap<String, Option<i32>>) -> String {
+    let absent = |topics: &BTreeMap<String, Option<i32>>| -> BTreeSet<String> {
+        topics.iter().filter(|(_, n)| n.is_none()).map(|(t, _)| format!("`{t}`")).collect()
+    };
+    let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
+    let mut lines = Vec::new();
+    for (what, names) in [("source", absent(sources)), ("output", absent(sinks))] {
+        match names.len() {
+            0 => {}
+            1 => lines.push(format!("{what} topic {} does not exist; create it, or check the name", list(names))),
+            _ => lines.push(format!("{what} topics {} do not exist; create them, or check the names", list(names))),
+        }
+    }
+    if lines.is_empty() { String::new() } else { format!("job `{}`: {}", topology.application_id(), lines.join("; ")) }
+}
+
+async fn transaction_max_timeout(admin: &Admin, broker: i32) -> Option<Duration> {
+    match admin.broker_settings(broker).await {
+        Ok(settings) => settings.get(MAX_TRANSACTION_TIMEOUT)?.parse().ok().map(Duration::from_millis),
+        Err(error) => {
+            tracing::debug!(%error, "the broker does not tell {MAX_TRANSACTION_TIMEOUT}");
+            None
+        }
+    }
+}
+
+fn check_transaction_timeout(config: &JobConfig, max: Option<Duration>) -> Result<()> {
+    let timeout = config.transaction_timeout();
+    match max {
+        Some(max) if config.guarantee == Guarantee::ExactlyOnce && timeout > max => Err(Error::Cluster(format!(
+            "`transaction_timeout` is {} ms, but the brokers accept at most {} ms (`{MAX_TRANSACTION_TIMEOUT}`); lower the one or raise the other",
+            timeout.as_millis(),
+            max.as_millis()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn unreachable(servers: &str, error: &ClientError) -> Error {
+    Error::Cluster(format!(
+        "no Kafka broker answered at `{servers}` within {} s ({error}); check that it runs there, and the address",
+        REACH_TIMEOUT.as_secs()
+    ))
+}
+
+fn client(error: ClientError) -> Error {
+    Error::Client(error.to_string())
+}
+
+/// Runs what blocks beside the async runtime.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::Panic(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_timeout_above_the_brokers_limit_names_both() {
+        let mut config = JobConfig::new("job");
+        config.transaction_timeout = Some(Duration::from_secs(120));
+        let error = check_transaction_timeout(&config, Some(Duration::from_secs(60))).unwrap_err().to_string();
+        assert!(error.contains("120000 ms") && error.contains("60000 ms"), "{error}");
+        check_transaction_timeout(&config, None).unwrap();
+    }
+}
