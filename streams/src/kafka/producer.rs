@@ -167,6 +167,18 @@ impl Producer {
         *self.client.context().identity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Reads the client's debug log until the producer's id and epoch have been told in it, which is soon after
+    /// [`init_transactions`](Self::init_transactions); then turns that log down, since each line of it is an event to serve.
+    pub(crate) fn wait_for_identity(&self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
+        while self.identity().is_none() && Instant::now() < deadline {
+            self.client.poll(Duration::from_millis(1));
+        }
+        // SAFETY: the client is alive.
+        unsafe { sys::rd_kafka_set_log_level(self.client.client().native_ptr(), RDKafkaLogLevel::Notice as i32) }
+        self.client.poll(Duration::from_millis(1));
+    }
+
     /// Waits until every record is acknowledged or has failed.
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), ClientError> {
         let deadline = Instant::now() + timeout;

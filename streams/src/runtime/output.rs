@@ -244,7 +244,7 @@ fn start_producer(properties: &Properties, delivery: &Delivery) -> Result<Produc
         Delivery::ExactlyOnce { transactional_id, timeout } => {
             let producer = Producer::new(&properties.transactional_producer(transactional_id, *timeout))?;
             patiently(Duration::from_secs(60), || producer.init_transactions(Duration::from_secs(30)))?;
-            producer.serve(Duration::ZERO);
+            producer.wait_for_identity(Duration::from_millis(500));
             Ok(producer)
         }
     }
