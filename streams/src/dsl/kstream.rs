@@ -1,0 +1,85 @@
+//! A stream of records.
+
+use super::Outlet;
+use crate::processor::{Next, Process};
+use crate::topology::{Kind, NodeId, NodeSpec, TopologyBuilder};
+use std::panic::Location;
+use std::rc::Rc;
+
+/// A stream of records with keys of `K` and values of `V`.
+///
+/// A handle on the graph that is being drafted: an operator adds a node behind the stream and returns the stream that
+/// leaves it. Closures get references, so `KStream<Keyless, str>` and `KStream<_, [u8]>` are ordinary streams, whose
+/// values are never copied.
+#[must_use = "a stream that nothing reads has no effect; end it with `.to(..)`, `.for_each(..)`, or return it"]
+pub struct KStream<K: ?Sized, V: ?Sized> {
+    outlet: Rc<Outlet<K, V>>,
+    node: NodeId,
+    builder: TopologyBuilder,
+}
+
+impl<K: ?Sized, V: ?Sized> Clone for KStream<K, V> {
+    fn clone(&self) -> Self {
+        Self { outlet: self.outlet.clone(), node: self.node, builder: self.builder.clone() }
+    }
+}
+
+impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
+    pub(crate) fn new(outlet: Rc<Outlet<K, V>>, node: NodeId, builder: TopologyBuilder) -> Self {
+        Self { outlet, node, builder }
+    }
+
+    /// Calls the operator that this stream comes from `name`, instead of after the `let` around it.
+    ///
+    /// ```
+    /// # use streams::prelude::*;
+    /// # let builder = TopologyBuilder::new("app");
+    /// let words = builder.stream::<Keyless, str>("words");
+    /// words.filter(|_, word| word.len() > 3).named("long-words").to("out");
+    /// assert!(builder.build().describe().to_string().contains("long-words"));
+    /// ```
+    #[expect(clippy::return_self_not_must_use, reason = "`KStream` is `must_use`")]
+    pub fn named(self, name: &str) -> Self {
+        self.builder.rename(self.node, name);
+        self
+    }
+
+    /// Adds an operator with one input and one output.
+    #[track_caller]
+    pub(crate) fn then<K2: ?Sized + 'static, V2: ?Sized + 'static, P: Process<K, V> + 'static>(
+        &self,
+        operator: &'static str,
+        make: impl FnOnce(Next<K2, V2>) -> P + 'static,
+    ) -> KStream<K2, V2> {
+        let node = self.node_behind(Kind::Operator(operator));
+        let outlet = Outlet::new();
+        let children = outlet.clone();
+        self.outlet.add(Box::new(move || Box::new(make(children.link()))));
+        KStream::new(outlet, node, self.builder.clone())
+    }
+
+    /// Adds an operator that nothing follows.
+    #[track_caller]
+    pub(crate) fn end<P: Process<K, V> + 'static>(&self, kind: Kind, process: P) {
+        self.node_behind(kind);
+        self.outlet.add(Box::new(move || Box::new(process)));
+    }
+
+    /// Adds a node behind this stream, for people; the link is the caller's.
+    #[track_caller]
+    pub(crate) fn node_behind(&self, kind: Kind) -> NodeId {
+        self.builder.add(NodeSpec::new(kind, &[self.node], Location::caller()))
+    }
+
+    pub(crate) fn outlet(&self) -> &Rc<Outlet<K, V>> {
+        &self.outlet
+    }
+
+    pub(crate) fn node(&self) -> NodeId {
+        self.node
+    }
+
+    pub(crate) fn builder(&self) -> &TopologyBuilder {
+        &self.builder
+    }
+}

@@ -1,0 +1,59 @@
+//! `source`: reads a topic.
+
+use crate::dsl::{KStream, Outlet};
+use crate::processor::TypedSource;
+use crate::serde::{ByType, HasSerde, ReadKey, ReadValue, TopicKey};
+use crate::topology::TopologyBuilder;
+use std::panic::Location;
+
+impl TopologyBuilder {
+    /// Reads a topic as a stream, key and value by their types' own serdes.
+    ///
+    /// A record whose key or value cannot be read, or is null where the type has no place for a null, goes where the job's
+    /// `on_error(deserialize = ..)` says. A topic may be read more than once, also as different types.
+    ///
+    /// ```
+    /// use streams::prelude::*;
+    ///
+    /// let builder = TopologyBuilder::new("copy");
+    /// builder.stream::<Keyless, str>("input").to("output");
+    ///
+    /// let mut driver = TopologyTestDriver::new(builder.build())?;
+    /// driver.pipe("input", &Keyless, "hello")?;
+    /// assert_eq!(driver.read_values::<String>("output")?, ["hello"]);
+    /// # streams::Result::Ok(())
+    /// ```
+    #[track_caller]
+    pub fn stream<K: TopicKey + ?Sized + 'static, V: HasSerde + ?Sized + 'static>(&self, topic: &str) -> KStream<K, V> {
+        self.source(topic, ByType, ByType)
+    }
+
+    /// Reads a topic as a stream, with the serdes chosen: [`ByType`], or [`By`](crate::By) one.
+    ///
+    /// ```
+    /// use streams::prelude::*;
+    ///
+    /// let builder = TopologyBuilder::new("lengths");
+    /// let words: KStream<Keyless, Vec<String>> = builder.source("words", ByType, By(Json));
+    /// words.map_values(|words| words.len() as u64).to("lengths");
+    ///
+    /// let mut driver = TopologyTestDriver::new(builder.build())?;
+    /// driver.pipe("words", &Keyless, r#"["a","b"]"#)?;
+    /// assert_eq!(driver.read_values::<u64>("lengths")?, [2]);
+    /// # streams::Result::Ok(())
+    /// ```
+    #[track_caller]
+    pub fn source<K: ?Sized + 'static, V: ?Sized + 'static>(
+        &self,
+        topic: &str,
+        key: impl ReadKey<K>,
+        value: impl ReadValue<V>,
+    ) -> KStream<K, V> {
+        let (key, value) = (key.serde(), value.serde());
+        let outlet = Outlet::new();
+        let children = outlet.clone();
+        let link = move || Box::new(TypedSource { key, value, next: children.link() }) as Box<_>;
+        let node = self.add_source(topic, Location::caller(), Box::new(link));
+        KStream::new(outlet, node, self.clone())
+    }
+}
