@@ -291,8 +291,7 @@ impl JobConfig {
         ];
         settings
             .into_iter()
-            .filter(|(_, said)| *said)
-            .map(|(name, _)| rules::only_exactly_once(name, false))
+            .filter_map(|(name, said)| said.then_some(rules::only_exactly_once(name, false)))
             .collect()
     }
 }
