@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use streams_broker::EmbeddedKafka;
+
 use crate::jvm::ApacheKafka;
 
 /// A Kafka to test on, and the clients for it.
@@ -24,6 +26,7 @@ pub struct TestCluster {
 enum Broker {
     /// A cluster that was there before: it is neither stopped nor restarted.
     External,
+    Embedded(EmbeddedKafka),
     Jvm(ApacheKafka),
 }
 
@@ -45,6 +48,16 @@ impl TestCluster {
         }
         let kind = std::env::var("TEST_KAFKA").unwrap_or_else(|_| "embedded".to_owned());
         match kind.as_str() {
+            "embedded" => {
+                let kafka = EmbeddedKafka::builder()
+                    .setting("auto.create.topics.enable", "false")
+                    .start();
+                let kafka = kafka.expect("the embedded broker starts");
+                TestCluster::new(
+                    kafka.bootstrap_servers().to_owned(),
+                    Broker::Embedded(kafka),
+                )
+            }
             "jvm" => {
                 let kafka = ApacheKafka::start();
                 TestCluster::new(kafka.bootstrap_servers(), Broker::Jvm(kafka))
@@ -94,6 +107,7 @@ impl TestCluster {
     pub fn restart(&self) {
         match &mut *self.broker() {
             Broker::External => panic!("a cluster that was there before is not restarted"),
+            Broker::Embedded(kafka) => kafka.restart(),
             Broker::Jvm(kafka) => {
                 kafka.stop();
                 kafka.run();
@@ -101,7 +115,8 @@ impl TestCluster {
         }
     }
 
-    /// Kills the broker and starts it again on what it had on its disk, and returns when it answers.
+    /// Kills the broker and starts it again on what it had written, and returns when it answers. The embedded broker,
+    /// which lives in this process, can only cut its connections.
     ///
     /// # Panics
     ///
@@ -109,6 +124,7 @@ impl TestCluster {
     pub fn kill_and_restart(&self) {
         match &mut *self.broker() {
             Broker::External => panic!("a cluster that was there before is not killed"),
+            Broker::Embedded(kafka) => kafka.restart(),
             Broker::Jvm(kafka) => {
                 kafka.kill();
                 kafka.run();
@@ -125,6 +141,7 @@ impl fmt::Debug for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Broker::External => "external",
+            Broker::Embedded(_) => "embedded",
             Broker::Jvm(_) => "jvm",
         })
     }

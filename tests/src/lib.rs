@@ -14,7 +14,7 @@
 
 mod client;
 mod cluster;
-//pub mod crash;
+pub mod crash;
 mod guarded;
 mod job;
 mod jvm;

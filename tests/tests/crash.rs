@@ -1,0 +1,25 @@
+//! Exactly-once under blows: the short form of the crash test. The long form is the binary `crash-test`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use streams_tests::TestCluster;
+use streams_tests::crash::{Plan, run};
+
+#[test]
+fn each_record_is_copied_once_whatever_dies() {
+    let plan = Plan {
+        duration: Duration::from_secs(25),
+        seed: 1,
+        records: 20_000,
+        partitions: 6,
+        instances: 3,
+    };
+    // A cluster of its own, since the broker is restarted.
+    let cluster = TestCluster::start();
+    let tally = run(&cluster, Path::new(env!("CARGO_BIN_EXE_crash-job")), &plan);
+    assert!(
+        tally.kills > 0 && tally.zombies > 0 && tally.restarts > 0,
+        "{tally}"
+    );
+}
