@@ -48,10 +48,11 @@ impl Bound {
         open.is_empty()
     }
 
-    /// Whether [`reached`](Self::reached) would find something done that is not yet noted.
-    pub(crate) fn would_complete(&self, offsets: &[(TopicPartition, i64)]) -> bool {
+    /// Whether a checkpoint now would finish all of these partitions that are still open, and at least one.
+    pub(crate) fn would_finish(&self, offsets: &[(TopicPartition, i64)]) -> bool {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        offsets.iter().any(|(partition, offset)| open.get(partition).is_some_and(|end| offset >= end))
+        let mut still_open = offsets.iter().filter_map(|(partition, offset)| Some((*offset, *open.get(partition)?))).peekable();
+        still_open.peek().is_some() && still_open.all(|(offset, end)| offset >= end)
     }
 
     /// Whether all is done.
@@ -76,5 +77,15 @@ mod tests {
         assert!(!bound.reached(&[(one.clone(), 4), (two.clone(), 9)]));
         assert!(!bound.is_done());
         assert!(bound.reached(&[(one, 5)]));
+    }
+
+    #[test]
+    fn a_thread_takes_its_last_checkpoint_when_all_of_its_partitions_are_read() {
+        let (one, two, elsewhere) = (TopicPartition::new("t", 0), TopicPartition::new("t", 1), TopicPartition::new("t", 2));
+        let bound = Bound::of(&[(one.clone(), 5), (two.clone(), 7), (elsewhere, 9)]);
+        assert!(!bound.would_finish(&[(one.clone(), 5), (two.clone(), 6)]));
+        assert!(bound.would_finish(&[(one.clone(), 5), (two.clone(), 7)]));
+        bound.reached(&[(one.clone(), 5), (two.clone(), 7)]);
+        assert!(!bound.would_finish(&[(one, 5), (two, 7)]));
     }
 }

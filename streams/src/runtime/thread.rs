@@ -143,7 +143,7 @@ impl StreamThread {
         let Some(bound) = &shared.bound else { return Ok(Turn::Again) };
         if !bound.is_done() {
             let reached = self.work.tasks.reached_offsets(&self.consumer.positions()?);
-            if bound.would_complete(&reached) {
+            if bound.would_finish(&reached) {
                 self.work.checkpoint(&self.consumer, Progress::Positions)?;
                 bound.reached(&reached);
             }

@@ -1,0 +1,91 @@
+//! One run of one contestant, in a process of its own.
+
+use crate::{Failure, bare, job, usage};
+use clap::{Args, ValueEnum};
+use std::process::{Command, Stdio};
+
+/// Who copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Contestant {
+    /// A loop over librdkafka's fastest calls.
+    Bare,
+    /// A job of this library.
+    Streams,
+}
+
+impl Contestant {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Contestant::Bare => "bare",
+            Contestant::Streams => "streams",
+        }
+    }
+}
+
+/// What a contestant is told.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Run {
+    #[arg(long, value_enum)]
+    pub(crate) contestant: Contestant,
+    #[arg(long)]
+    pub(crate) bootstrap_servers: String,
+    #[arg(long)]
+    pub(crate) input: String,
+    #[arg(long)]
+    pub(crate) output: String,
+    /// Ends after so many records; 0: when it is killed.
+    #[arg(long)]
+    pub(crate) records: u64,
+    #[arg(long)]
+    pub(crate) interval_ms: u64,
+}
+
+/// What a contestant used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Report {
+    /// From the assignment of the partitions to the last commit.
+    pub(crate) seconds: f64,
+    pub(crate) cpu_seconds: f64,
+    pub(crate) peak_mb: f64,
+}
+
+impl Run {
+    pub(crate) fn copy(contestant: Contestant, servers: &str, input: &str, output: &str, records: u64, interval_ms: u64) -> Self {
+        Self {
+            contestant,
+            bootstrap_servers: servers.to_owned(),
+            input: input.to_owned(),
+            output: output.to_owned(),
+            records,
+            interval_ms,
+        }
+    }
+
+    pub(crate) fn command(&self) -> Result<Command, Failure> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["contest", "--contestant", self.contestant.name()]);
+        command.args(["--bootstrap-servers", &self.bootstrap_servers, "--input", &self.input, "--output", &self.output]);
+        command.args(["--records", &self.records.to_string(), "--interval-ms", &self.interval_ms.to_string()]);
+        Ok(command)
+    }
+
+    pub(crate) fn in_a_process_of_its_own(&self) -> Result<Report, Failure> {
+        let output = self.command()?.stderr(Stdio::inherit()).output()?;
+        let text = String::from_utf8(output.stdout)?;
+        let numbers = text.split_whitespace().map(str::parse::<f64>).collect::<Result<Vec<_>, _>>()?;
+        match numbers.as_slice() {
+            [seconds, cpu_seconds, peak_mb] => Ok(Report { seconds: *seconds, cpu_seconds: *cpu_seconds, peak_mb: *peak_mb }),
+            _ => Err(format!("{} ended with {}: {text}", self.contestant.name(), output.status).into()),
+        }
+    }
+
+    /// In the contestant's process: runs, and prints what it used.
+    pub(crate) fn contest(&self) -> Result<(), Failure> {
+        let seconds = match self.contestant {
+            Contestant::Bare => bare::copy(self)?,
+            Contestant::Streams => job::copy(self)?,
+        };
+        println!("{seconds} {} {}", usage::cpu_seconds()?, usage::peak_mb()?);
+        Ok(())
+    }
+}
