@@ -8,7 +8,7 @@
 //! |---|---|
 //! | a duration is written `500ms`, `10s`, `15min` or `1h` | [`parse_duration`] |
 //! | a name is legal in Kafka and leaves room for suffixes | [`topic`], [`dead_letter_topic`], [`application_id`], [`transactional_id_prefix`] |
-//! | a topic has one role | [`not_source_and_sink`], [`not_source_and_dead_letter`], [`not_source_twice`] |
+//! | a topology does not feed itself | [`not_source_and_sink`], [`not_source_and_dead_letter`] |
 //! | a checkpoint ends before its transaction does | [`checkpoint_interval`], [`checkpoint_within_transaction`] |
 //! | the brokers and the client accept the timeout | [`transaction_timeout`], [`broker_transaction_max_timeout`] |
 //! | transactional settings need `exactly_once` | [`only_exactly_once`] |
@@ -27,7 +27,7 @@ pub use duration::parse_duration;
 pub use message::{Message, Verdict, enforce};
 pub use names::{application_id, dead_letter_topic, topic, transactional_id_prefix};
 pub use threads::{DEFAULT_STREAM_THREADS, stream_threads};
-pub use topics::{not_source_and_dead_letter, not_source_and_sink, not_source_twice};
+pub use topics::{not_source_and_dead_letter, not_source_and_sink};
 pub use transaction::{
     DEFAULT_BROKER_TRANSACTION_MAX_TIMEOUT, DEFAULT_CHECKPOINT_INTERVAL_AT_LEAST_ONCE,
     DEFAULT_CHECKPOINT_INTERVAL_EXACTLY_ONCE, DEFAULT_TRANSACTION_TIMEOUT,

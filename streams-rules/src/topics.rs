@@ -1,4 +1,4 @@
-//! A topic has one role in a topology.
+//! A topology does not feed itself.
 
 use crate::{Message, Verdict};
 
@@ -30,20 +30,6 @@ pub const fn not_source_and_dead_letter(source: &str, dead_letter: &str) -> Verd
     Ok(())
 }
 
-/// A topic is read once.
-///
-/// # Errors
-///
-/// If both are the same topic: one stream serves every use of it.
-pub const fn not_source_twice(first: &str, second: &str) -> Verdict {
-    if same(first, second) {
-        return Err(Message::new("topic ").code(second).text(
-            " is already a source of this topology; remove this one and use the first stream twice",
-        ));
-    }
-    Ok(())
-}
-
 const fn same(a: &str, b: &str) -> bool {
     let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
     while let (Some((x, rest_a)), Some((y, rest_b))) = (a.split_first(), b.split_first()) {
@@ -65,7 +51,6 @@ mod tests {
         for (a, b) in [("in", "out"), ("in", "in2"), ("in2", "in")] {
             not_source_and_sink(a, b).unwrap();
             not_source_and_dead_letter(a, b).unwrap();
-            not_source_twice(a, b).unwrap();
         }
     }
 
@@ -84,13 +69,6 @@ mod tests {
         assert!(
             dead_letter.starts_with("dead-letter topic `orders` is also a source"),
             "{dead_letter}"
-        );
-        let twice = not_source_twice("orders", "orders")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            twice.starts_with("topic `orders` is already a source"),
-            "{twice}"
         );
     }
 }

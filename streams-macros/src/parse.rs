@@ -1,0 +1,438 @@
+//! From tokens to the [`Model`]: every option read, every parameter sorted, and every mistake told on the way.
+
+use crate::errors::Errors;
+use crate::model::{Model, OnError, Options, Parameter, Port, Setting};
+use crate::options::{Known, Site, Written, read};
+use crate::values;
+use proc_macro2::{Span, TokenStream};
+use quote::format_ident;
+use syn::spanned::Spanned;
+use syn::{Attribute, FnArg, ItemFn, Meta, PatType, Type};
+
+static TOPOLOGY: Site = Site {
+    name: "#[topology]",
+    options: &[
+        Known {
+            name: "application_id",
+            example: "application_id = \"word-count\"",
+        },
+        Known {
+            name: "guarantee",
+            example: "guarantee = exactly_once",
+        },
+        Known {
+            name: "checkpoint_interval",
+            example: "checkpoint_interval = \"10s\"",
+        },
+        Known {
+            name: "transactional_id_prefix",
+            example: "transactional_id_prefix = \"word-count\"",
+        },
+        Known {
+            name: "transaction_timeout",
+            example: "transaction_timeout = \"60s\"",
+        },
+        Known {
+            name: "broker_transaction_max_timeout",
+            example: "broker_transaction_max_timeout = \"15min\"",
+        },
+        Known {
+            name: "stream_threads",
+            example: "stream_threads = 1",
+        },
+        Known {
+            name: "offset_reset",
+            example: "offset_reset = earliest",
+        },
+        Known {
+            name: "on_error",
+            example: "on_error(deserialize = skip)",
+        },
+    ],
+};
+
+static ON_ERROR: Site = Site {
+    name: "on_error(..)",
+    options: &[
+        Known {
+            name: "deserialize",
+            example: "deserialize = skip",
+        },
+        Known {
+            name: "process",
+            example: "process = skip",
+        },
+        Known {
+            name: "produce",
+            example: "produce = skip",
+        },
+    ],
+};
+
+const PORT: &[Known] = &[
+    Known {
+        name: "topic",
+        example: "topic = \"orders\"",
+    },
+    Known {
+        name: "key",
+        example: "key = Json",
+    },
+    Known {
+        name: "value",
+        example: "value = Json",
+    },
+];
+static SOURCE: Site = Site {
+    name: "#[source]",
+    options: PORT,
+};
+static SINK: Site = Site {
+    name: "#[sink]",
+    options: PORT,
+};
+
+/// Attributes that this crate takes away, wherever they stand.
+const OURS: [&str; 4] = ["source", "sink", "table", "global_table"];
+
+/// Reads a function and its attributes.
+pub(crate) fn parse(attribute: TokenStream, mut function: ItemFn, errors: &mut Errors) -> Model {
+    let options = options(attribute, errors);
+    let sinks = sinks(&mut function, errors);
+    let mut body_holds = qualifiers(&function, errors);
+    let parameters = parameters(&mut function, &mut body_holds, errors);
+    Model {
+        function,
+        options,
+        parameters,
+        sinks,
+        body_holds,
+    }
+}
+
+fn options(tokens: TokenStream, errors: &mut Errors) -> Options {
+    let mut options = Options {
+        application_id: Setting::Absent,
+        guarantee: Setting::Absent,
+        checkpoint_interval: Setting::Absent,
+        transactional_id_prefix: Setting::Absent,
+        transaction_timeout: Setting::Absent,
+        broker_transaction_max_timeout: Setting::Absent,
+        stream_threads: Setting::Absent,
+        offset_reset: Setting::Absent,
+        on_error: OnError {
+            deserialize: Setting::Absent,
+            process: Setting::Absent,
+            produce: Setting::Absent,
+        },
+        names: Vec::new(),
+    };
+    for written in read(&TOPOLOGY, tokens, errors) {
+        options.names.push(written.name.clone());
+        option(&mut options, written, errors);
+    }
+    options
+}
+
+fn option(options: &mut Options, written: Written, errors: &mut Errors) {
+    match written.known.name {
+        "application_id" => {
+            let why = "it is compared with those of the other topologies while this crate compiles";
+            options.application_id = values::literal_text(written, why, errors).into();
+        }
+        "guarantee" => options.guarantee = values::guarantee(written, errors).into(),
+        "checkpoint_interval" => {
+            options.checkpoint_interval = values::duration(written, errors).into()
+        }
+        "transactional_id_prefix" => {
+            let constant = format_ident!("__TRANSACTIONAL_ID_PREFIX", span = Span::mixed_site());
+            options.transactional_id_prefix = values::text(written, constant, errors).into();
+        }
+        "transaction_timeout" => {
+            options.transaction_timeout = values::duration(written, errors).into()
+        }
+        "broker_transaction_max_timeout" => {
+            options.broker_transaction_max_timeout = values::duration(written, errors).into();
+        }
+        "stream_threads" => options.stream_threads = values::count(written, errors).into(),
+        "offset_reset" => options.offset_reset = values::offset_reset(written, errors).into(),
+        _ => on_error(&mut options.on_error, written, errors),
+    }
+}
+
+fn on_error(on_error: &mut OnError, written: Written, errors: &mut Errors) {
+    let Some(tokens) = written.list(errors) else {
+        return;
+    };
+    for written in read(&ON_ERROR, tokens, errors) {
+        let policy = match written.known.name {
+            "deserialize" => &mut on_error.deserialize,
+            "process" => &mut on_error.process,
+            _ => &mut on_error.produce,
+        };
+        *policy = values::policy(written, errors).into();
+    }
+}
+
+/// Takes the `#[sink]` lines from a function.
+fn sinks(function: &mut ItemFn, errors: &mut Errors) -> Vec<Port> {
+    let mut sinks = Vec::new();
+    for attribute in take_ours(&mut function.attrs) {
+        if attribute.path().is_ident("sink") {
+            sinks.push(port(
+                &SINK,
+                &attribute,
+                &format!("__SINK_{}", sinks.len()),
+                errors,
+            ));
+        } else {
+            let name = name_of(&attribute);
+            errors.under(
+                &attribute,
+                format!("`#[{name}]` belongs before a parameter; move it there"),
+            );
+        }
+    }
+    sinks
+}
+
+fn parameters(function: &mut ItemFn, body_holds: &mut bool, errors: &mut Errors) -> Vec<Parameter> {
+    let mut all = Vec::new();
+    for argument in &mut function.sig.inputs {
+        match argument {
+            FnArg::Receiver(receiver) => {
+                errors.under(receiver, "a topology is a free function; remove `self`");
+                *body_holds = false;
+            }
+            FnArg::Typed(argument) => {
+                let sources = all
+                    .iter()
+                    .filter(|before| matches!(before, Parameter::Source { .. }))
+                    .count();
+                all.push(parameter(argument, sources, body_holds, errors));
+            }
+        }
+    }
+    all
+}
+
+fn parameter(
+    argument: &mut PatType,
+    sources: usize,
+    body_holds: &mut bool,
+    errors: &mut Errors,
+) -> Parameter {
+    let mut attributes = take_ours(&mut argument.attrs).into_iter();
+    let (pattern, ty) = ((*argument.pat).clone(), (*argument.ty).clone());
+    if let Some(cfg) = argument
+        .attrs
+        .iter()
+        .find(|attribute| attribute.path().is_ident("cfg"))
+    {
+        errors.under(
+            cfg,
+            "a topology's parameter cannot have `#[cfg]`; write two functions, each with its own",
+        );
+    }
+    let broken = Port {
+        topic: Setting::Broken,
+        key: None,
+        value: None,
+    };
+    let Some(attribute) = attributes.next() else {
+        return if has_source(&ty, errors) {
+            Parameter::Plain { pattern, ty }
+        } else {
+            Parameter::Source {
+                pattern,
+                ty,
+                port: broken,
+            }
+        };
+    };
+    for extra in attributes {
+        errors.under(
+            &extra,
+            format!(
+                "a parameter is read from one topic; remove this `#[{}]`",
+                name_of(&extra)
+            ),
+        );
+    }
+    if !attribute.path().is_ident("source") {
+        *body_holds = false;
+        not_a_source(&attribute, errors);
+        return Parameter::Source {
+            pattern,
+            ty,
+            port: broken,
+        };
+    }
+    *body_holds &= is_stream(&ty, errors);
+    let port = port(&SOURCE, &attribute, &format!("__SOURCE_{sources}"), errors);
+    Parameter::Source { pattern, ty, port }
+}
+
+fn not_a_source(attribute: &Attribute, errors: &mut Errors) {
+    let name = name_of(attribute);
+    errors.under(
+        attribute,
+        if name == "sink" {
+            "`#[sink]` belongs above the function, one for each stream that it returns; move it there".to_owned()
+        } else {
+            format!("`#[{name}]` is not an input of this version; read the topic as a stream, with `#[source(topic = \"..\")]`")
+        },
+    );
+}
+
+/// Whether a parameter needs no `#[source]`: a stream does, as nothing else gives it.
+fn has_source(ty: &Type, errors: &mut Errors) -> bool {
+    let target = match ty {
+        Type::Reference(reference) => &reference.elem,
+        other => other,
+    };
+    let is_stream = last_name(target).is_some_and(|name| name == "KStream");
+    if is_stream {
+        errors.under(
+            ty,
+            "this `KStream` has no source; put `#[source(topic = \"..\")]` before the parameter",
+        );
+    }
+    !is_stream
+}
+
+/// Whether a source's type can be a stream. A name that is not known here may be an alias, so rustc judges it.
+fn is_stream(ty: &Type, errors: &mut Errors) -> bool {
+    const OTHERS: [&str; 8] = [
+        "KTable",
+        "GlobalKTable",
+        "Vec",
+        "String",
+        "Option",
+        "Result",
+        "Box",
+        "Arc",
+    ];
+    let may_be = match ty {
+        Type::Path(_) => !last_name(ty).is_some_and(|name| OTHERS.contains(&name.as_str())),
+        Type::Macro(_) | Type::Group(_) | Type::Paren(_) => true,
+        _ => false,
+    };
+    if !may_be {
+        errors.under(
+            ty,
+            "`#[source]` gives a `KStream<K, V>`; give the parameter that type",
+        );
+    }
+    may_be
+}
+
+fn last_name(ty: &Type) -> Option<String> {
+    match ty {
+        Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .map(|segment| segment.ident.to_string()),
+        Type::Group(group) => last_name(&group.elem),
+        Type::Paren(paren) => last_name(&paren.elem),
+        _ => None,
+    }
+}
+
+/// A source's or a sink's options; `constant` is the name of its topic in the expansion, if that is a constant.
+fn port(site: &'static Site, attribute: &Attribute, constant: &str, errors: &mut Errors) -> Port {
+    let mut port = Port {
+        topic: Setting::Absent,
+        key: None,
+        value: None,
+    };
+    let written = match &attribute.meta {
+        Meta::List(list) => read(site, list.tokens.clone(), errors),
+        Meta::Path(_) => Vec::new(),
+        Meta::NameValue(_) => {
+            errors.under(
+                attribute,
+                format!(
+                    "`{}` takes options in parentheses; write `#[{}(topic = \"..\")]`",
+                    site.name,
+                    name_of(attribute)
+                ),
+            );
+            port.topic = Setting::Broken;
+            return port;
+        }
+    };
+    for written in written {
+        match written.known.name {
+            "topic" => {
+                port.topic = values::text(
+                    written,
+                    format_ident!("{constant}", span = Span::mixed_site()),
+                    errors,
+                )
+                .into()
+            }
+            "key" => port.key = written.expression(errors),
+            _ => port.value = written.expression(errors),
+        }
+    }
+    if port.topic.is_absent() {
+        errors.under(
+            attribute,
+            format!(
+                "`{}` has no topic; write `#[{}(topic = \"..\")]`",
+                site.name,
+                name_of(attribute)
+            ),
+        );
+        port.topic = Setting::Broken;
+    }
+    port
+}
+
+/// Whether a function has none of the qualifiers that a topology cannot have.
+fn qualifiers(function: &ItemFn, errors: &mut Errors) -> bool {
+    let signature = &function.sig;
+    let wrong = [
+        signature
+            .constness
+            .map(|token| (token.span(), "`const`", "it is built at run time")),
+        signature
+            .asyncness
+            .map(|token| (token.span(), "`async`", "it is built at once")),
+        signature
+            .unsafety
+            .map(|token| (token.span(), "`unsafe`", "it is called by safe code")),
+        signature
+            .abi
+            .as_ref()
+            .map(|abi| (abi.span(), "`extern`", "it is called by Rust")),
+        signature
+            .variadic
+            .as_ref()
+            .map(|dots| (dots.span(), "`...`", "it is called by Rust")),
+    ];
+    let mut none = true;
+    for (span, what, why) in wrong.into_iter().flatten() {
+        none = false;
+        errors.at(
+            span,
+            format!("a topology cannot be {what}, because {why}; remove {what}"),
+        );
+    }
+    none
+}
+
+fn take_ours(attributes: &mut Vec<Attribute>) -> Vec<Attribute> {
+    let ours = |attribute: &mut Attribute| OURS.iter().any(|name| attribute.path().is_ident(name));
+    attributes.extract_if(.., ours).collect()
+}
+
+fn name_of(attribute: &Attribute) -> String {
+    attribute
+        .path()
+        .get_ident()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
