@@ -23,11 +23,14 @@ mod topology;
 pub use config::{ErrorPolicy, Guarantee, JobConfig, OffsetReset, OnError};
 pub use dsl::{IntoSink, KStream, sink};
 pub use error::{Error, Result};
+pub use operators::{Emitter, Split, ValueEmitter};
 pub use processor::{
     ErrorClass, Failure, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Headers, Outcome, Processor, ProcessorContext,
     Record, RecordMetadata,
 };
 pub use serde::{By, ByType, Json, Keyless};
+pub use streams_macros::{Json, topology};
+pub use streams_macros::{Json, topology};
 pub use streams_rules as rules;
 pub use topology::{Description, NameScope, Topology, TopologyBuilder};
 
@@ -41,4 +44,5 @@ pub mod prelude {
     pub use crate::serde::{By, ByType, HasSerde, Json, Keyless, Serde};
     pub use crate::testing::TopologyTestDriver;
     pub use crate::topology::{Topology, TopologyBuilder};
+    pub use streams_macros::{Json, topology};
 }

@@ -16,7 +16,7 @@ mod signals;
 use quick_start::Flow;
 use crate::runtime::{ClusterReport, Job, Summary};
 use crate::topology::Topology;
-use crate::{Error, Result};
+use crate::Result;
 use arguments::{Arguments, Command, DescribeFormat, Deployment, RunArguments};
 use clap::Parser as _;
 use std::ffi::OsString;
@@ -110,7 +110,7 @@ impl Cli {
             tell_summary(summary?)
         }
         #[cfg(not(feature = "embedded"))]
-        Err(Error::Configuration(
+        Err(crate::Error::Configuration(
             "where is Kafka? `--bootstrap-servers HOST:PORT` says it; with the feature `embedded` of the `streams` crate a run without it starts a Kafka of its own".into(),
         ))
     }
