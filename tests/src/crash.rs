@@ -5,12 +5,9 @@
 //! to whom, and when, comes from the seed.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-
-use crate::{Isolation, Job, Oracle, Random, Sender, TestCluster, wait_until};
+use crate::{CopyJob, Isolation, Job, Oracle, Random, Sender, TestCluster, wait_until};
 
 /// After this silence the group gives a member's partitions away; Apache Kafka accepts no less by default.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
@@ -74,7 +71,7 @@ pub fn run(cluster: &TestCluster, program: &Path, plan: &Plan) -> Tally {
     let scene = Scene::new(cluster, program, plan);
     println!(
         "crash test: {plan:?}, logs in {}",
-        scene.directory.path().display()
+        scene.job.directory().display()
     );
     let mut blows = Blows::new(&scene, plan);
     std::thread::scope(|scope| {
@@ -96,62 +93,33 @@ pub fn run(cluster: &TestCluster, program: &Path, plan: &Plan) -> Tally {
     tally
 }
 
-/// The topics, and what is needed to start an instance.
+/// The job, and what the producer and the judge need to know of it.
 struct Scene<'a> {
     cluster: &'a TestCluster,
-    program: &'a Path,
-    application_id: String,
-    input: String,
-    output: String,
+    job: CopyJob<'a>,
     partitions: i32,
-    directory: Directory,
 }
 
 impl<'a> Scene<'a> {
     fn new(cluster: &'a TestCluster, program: &'a Path, plan: &Plan) -> Scene<'a> {
-        let directory = tempfile::Builder::new()
-            .prefix("crash-")
-            .tempdir()
-            .expect("a directory for the instances");
+        let job = CopyJob::new(cluster, program, plan.partitions);
         Scene {
             cluster,
-            program,
-            application_id: cluster.unique("crash"),
-            input: cluster.topic("crash-input", plan.partitions),
-            output: cluster.topic("crash-output", 4),
+            job,
             partitions: plan.partitions,
-            directory: Directory(Some(directory)),
         }
     }
 
     fn start(&self, instance: usize) -> Job {
-        let directory = self.directory.path();
-        let mut command = Command::new(self.program);
-        command
-            .envs([("CRASH_INPUT", &self.input), ("CRASH_OUTPUT", &self.output)])
-            .env("CRASH_APPLICATION_ID", &self.application_id)
-            .args([
-                "run",
-                "--bootstrap-servers",
-                self.cluster.bootstrap_servers(),
-            ])
-            .args([
-                "--checkpoint-interval",
-                "200ms",
-                "--stream-threads",
-                "1",
-                "--state-dir",
-            ])
-            .arg(directory.join(format!("state-{instance}")))
-            .args([
-                "--property",
-                &format!("session.timeout.ms={}", SESSION_TIMEOUT.as_millis()),
-            ])
-            .args(["--property", "heartbeat.interval.ms=500"]);
-        Job::start(
-            &command,
-            &directory.join(format!("instance-{instance}.log")),
-        )
+        let session = format!("session.timeout.ms={}", SESSION_TIMEOUT.as_millis());
+        let interval = ["--checkpoint-interval", "200ms", "--stream-threads", "1"];
+        let group = [
+            "--property",
+            &session,
+            "--property",
+            "heartbeat.interval.ms=500",
+        ];
+        self.job.start(instance, &[interval, group].concat())
     }
 
     /// Writes the records, spread over the duration, and each once although the broker restarts.
@@ -160,7 +128,7 @@ impl<'a> Scene<'a> {
         let start = Instant::now();
         for number in 0..plan.records {
             let partition = i32::try_from(number).unwrap_or(0) % plan.partitions;
-            sender.text(&self.input, partition, &format!("{partition}:{number}"));
+            sender.text(&self.job.input, partition, &format!("{partition}:{number}"));
             let due = plan.duration.mul_f64(number as f64 / plan.records as f64);
             if let Some(early) = due
                 .checked_sub(start.elapsed())
@@ -173,8 +141,8 @@ impl<'a> Scene<'a> {
     }
 
     fn judge(&self, plan: &Plan) {
-        let inputs = self.cluster.read_committed(&self.input);
-        let outputs = self.cluster.read_committed(&self.output);
+        let inputs = self.cluster.read_committed(&self.job.input);
+        let outputs = self.cluster.read_committed(&self.job.output);
         assert_eq!(inputs.len(), plan.records, "records in the input");
         println!(
             "crash test: {} records in, {} out",
@@ -182,25 +150,6 @@ impl<'a> Scene<'a> {
             outputs.len()
         );
         Oracle::exactly_once(&inputs, &outputs);
-    }
-}
-
-/// The instances' state and logs, which are kept when the test fails.
-struct Directory(Option<TempDir>);
-
-impl Directory {
-    fn path(&self) -> &Path {
-        self.0.as_ref().map_or(Path::new(""), TempDir::path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        if std::thread::panicking()
-            && let Some(path) = self.0.take().map(TempDir::keep)
-        {
-            println!("the instances' logs are kept in {}", path.display());
-        }
     }
 }
 
@@ -284,24 +233,22 @@ impl<'a> Blows<'a> {
         });
         let Scene {
             cluster,
-            application_id,
-            input,
+            job,
             partitions,
-            ..
         } = self.scene;
         let ends: Vec<_> = cluster
-            .end_offsets(input, Isolation::Committed)
+            .end_offsets(&job.input, Isolation::Committed)
             .into_iter()
             .map(Some)
             .collect();
         let done = crate::eventually(CATCH_UP_DEADLINE, || {
             self.each(|blows, instance, state| blows.still_there(instance, state));
-            cluster.committed(application_id, input, *partitions) == ends
+            cluster.committed(&job.application_id, &job.input, *partitions) == ends
         });
         assert!(
             done,
             "committed {:?} of {ends:?}",
-            cluster.committed(application_id, input, *partitions)
+            cluster.committed(&job.application_id, &job.input, *partitions)
         );
         for state in self.states.into_iter().flatten() {
             if let State::Running(mut job, _) = state {

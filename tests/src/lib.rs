@@ -14,6 +14,7 @@
 
 mod client;
 mod cluster;
+mod copy;
 pub mod crash;
 mod guarded;
 mod job;
@@ -24,6 +25,7 @@ mod wait;
 
 pub use client::{Deliveries, Delivery, Isolation, Member, ReadRecord, Sender, block_on};
 pub use cluster::TestCluster;
+pub use copy::CopyJob;
 pub use job::Job;
 pub use oracle::Oracle;
 pub use random::Random;
