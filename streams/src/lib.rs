@@ -30,7 +30,6 @@ pub use processor::{
 };
 pub use serde::{By, ByType, Json, Keyless};
 pub use streams_macros::{Json, topology};
-pub use streams_macros::{Json, topology};
 pub use streams_rules as rules;
 pub use topology::{Description, NameScope, Topology, TopologyBuilder};
 

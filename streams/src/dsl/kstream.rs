@@ -38,7 +38,6 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// words.filter(|_, word| word.len() > 3).named("long-words").to("out");
     /// assert!(builder.build().describe().to_string().contains("long-words"));
     /// ```
-    #[expect(clippy::return_self_not_must_use, reason = "`KStream` is `must_use`")]
     pub fn named(self, name: &str) -> Self {
         self.builder.rename(self.node, name);
         self

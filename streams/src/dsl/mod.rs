@@ -8,4 +8,4 @@ mod sink;
 pub use kstream::KStream;
 pub use sink::{IntoSink, sink};
 
-pub(crate) use outlet::Outlet;
+pub(crate) use outlet::{Link, Outlet};

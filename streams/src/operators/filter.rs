@@ -13,11 +13,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// builder.stream::<String, i64>("numbers").filter(|_, n| n % 2 == 0).to("even");
     ///
     /// let mut driver = TopologyTestDriver::new(builder.build())?;
-    /// for n in 1..=4 {
+    /// for n in 1..=4_i64 {
     ///     driver.pipe("numbers", "key", &n)?;
     /// }
     /// assert_eq!(driver.read_values::<i64>("even")?, [2, 4]);
-    /// # streams::Result::Ok(())
+    /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
     pub fn filter(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KStream<K, V> {
@@ -33,11 +33,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// builder.stream::<String, i64>("numbers").filter_not(|_, n| n % 2 == 0).to("odd");
     ///
     /// let mut driver = TopologyTestDriver::new(builder.build())?;
-    /// for n in 1..=4 {
+    /// for n in 1..=4_i64 {
     ///     driver.pipe("numbers", "key", &n)?;
     /// }
     /// assert_eq!(driver.read_values::<i64>("odd")?, [1, 3]);
-    /// # streams::Result::Ok(())
+    /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
     pub fn filter_not(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KStream<K, V> {

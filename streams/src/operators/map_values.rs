@@ -15,7 +15,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// let mut driver = TopologyTestDriver::new(builder.build())?;
     /// driver.pipe("words", &Keyless, "hey")?;
     /// assert_eq!(driver.read_values::<String>("loud")?, ["HEY"]);
-    /// # streams::Result::Ok(())
+    /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
     pub fn map_values<V2: 'static>(&self, map: impl Fn(&V) -> V2 + Send + Sync + 'static) -> KStream<K, V2> {
@@ -34,7 +34,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// let mut driver = TopologyTestDriver::new(builder.build())?;
     /// driver.pipe("words", "anna", "hey")?;
     /// assert_eq!(driver.read_key_values::<String, String>("lines")?, [("anna".to_owned(), "anna: hey".to_owned())]);
-    /// # streams::Result::Ok(())
+    /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
     pub fn map_values_with_key<V2: 'static>(&self, map: impl Fn(&K, &V) -> V2 + Send + Sync + 'static) -> KStream<K, V2> {

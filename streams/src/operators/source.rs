@@ -21,7 +21,7 @@ impl TopologyBuilder {
     /// let mut driver = TopologyTestDriver::new(builder.build())?;
     /// driver.pipe("input", &Keyless, "hello")?;
     /// assert_eq!(driver.read_values::<String>("output")?, ["hello"]);
-    /// # streams::Result::Ok(())
+    /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
     pub fn stream<K: TopicKey + ?Sized + 'static, V: HasSerde + ?Sized + 'static>(&self, topic: &str) -> KStream<K, V> {
@@ -40,7 +40,7 @@ impl TopologyBuilder {
     /// let mut driver = TopologyTestDriver::new(builder.build())?;
     /// driver.pipe("words", &Keyless, r#"["a","b"]"#)?;
     /// assert_eq!(driver.read_values::<u64>("lengths")?, [2]);
-    /// # streams::Result::Ok(())
+    /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
     pub fn source<K: ?Sized + 'static, V: ?Sized + 'static>(

@@ -17,7 +17,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// let mut driver = TopologyTestDriver::new(builder.build())?;
     /// driver.pipe("input", &Keyless, "hello")?;
     /// assert_eq!(driver.read_values::<String>("output")?, ["hello"]);
-    /// # streams::Result::Ok(())
+    /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
     pub fn to(&self, topic: &str)
@@ -40,7 +40,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// let mut driver = TopologyTestDriver::new(builder.build())?;
     /// driver.pipe("words", &Keyless, "ab")?;
     /// assert_eq!(driver.read_values::<String>("letters")?, [r#"["a","b"]"#]);
-    /// # streams::Result::Ok(())
+    /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
     pub fn to_with(&self, topic: &str, key: impl WriteKey<K>, value: impl WriteValue<V>) {

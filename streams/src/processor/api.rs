@@ -28,7 +28,7 @@ use std::marker::PhantomData;
 /// driver.pipe("lines", &Keyless, "a")?;
 /// driver.pipe("lines", &Keyless, "b")?;
 /// assert_eq!(driver.read_key_values::<u64, String>("numbered")?, [(1, "a".to_owned()), (2, "b".to_owned())]);
-/// # streams::Result::Ok(())
+/// # Ok::<(), streams::Error>(())
 /// ```
 pub trait Processor<K: ?Sized, V: ?Sized>: Send + 'static {
     /// The key type of what it forwards.

@@ -26,11 +26,11 @@ use std::marker::PhantomData;
 /// builder.stream::<String, u32>("levels").process_values(Changes::default).to("changes");
 ///
 /// let mut driver = TopologyTestDriver::new(builder.build())?;
-/// for level in [3, 3, 4] {
+/// for level in [3_u32, 3, 4] {
 ///     driver.pipe("levels", "tank", &level)?;
 /// }
 /// assert_eq!(driver.read_values::<u32>("changes")?, [3, 4]);
-/// # streams::Result::Ok(())
+/// # Ok::<(), streams::Error>(())
 /// ```
 pub trait FixedKeyProcessor<K: ?Sized, V: ?Sized>: Send + 'static {
     /// The value type of what it forwards.

@@ -22,9 +22,11 @@ pub use fixed_key::{FixedKeyContext, FixedKeyProcessor, FixedKeyRecord};
 pub use headers::Headers;
 pub use record::{Record, RecordMetadata};
 
+pub(crate) use api::ProcessorNode;
 pub(crate) use context::Context;
 pub(crate) use edge::{Discard, FanOut, Next, Process, Shared};
 pub(crate) use error_policy::{Decision, Location, decide};
+pub(crate) use fixed_key::FixedKeyNode;
 pub(crate) use source::{Source, TypedSource};
 pub(crate) use staged::{Staged, StagedRecord};
 pub(crate) use task::{InputRecord, SourceId, Task, TaskId};

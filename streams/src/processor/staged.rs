@@ -96,15 +96,6 @@ impl Staged {
         self.headers_used = 0;
     }
 
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.records.len()
-    }
-
     /// The records, in the order in which they were written.
     #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = StagedRecord<'_>> {

@@ -21,12 +21,12 @@ use std::time::Duration;
 /// builder.stream::<String, i64>("numbers").filter(|_, n| *n > 1).to("big");
 ///
 /// let mut driver = TopologyTestDriver::new(builder.build())?;
-/// driver.pipe("numbers", "a", &1)?;
+/// driver.pipe("numbers", "a", &1_i64)?;
 /// driver.pipe_record("numbers", &TestRecord::new("b".to_owned(), 2_i64).at(17).header("origin", "test"))?;
 ///
 /// let big = driver.read::<String, i64>("big")?;
 /// assert_eq!(big, [TestRecord::new("b".to_owned(), 2).at(17).header("origin", "test")]);
-/// # streams::Result::Ok(())
+/// # Ok::<(), streams::Error>(())
 /// ```
 ///
 /// Records that fail go where the topology's `on_error` says; under `fail` piping returns the error, and the driver can be

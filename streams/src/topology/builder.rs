@@ -26,7 +26,7 @@ pub(crate) type Supplier = Box<dyn Fn() -> Box<dyn Any + Send> + Send + Sync>;
 /// builder.stream::<Keyless, str>("words").map_values(|word| word.to_uppercase()).to("loud-words");
 /// let topology = builder.build();
 /// topology.check()?;
-/// # streams::Result::Ok(())
+/// # Ok::<(), streams::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct TopologyBuilder(Rc<RefCell<Draft>>);

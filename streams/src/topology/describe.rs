@@ -27,7 +27,7 @@ use std::fmt::{self, Write};
 /// ",
 /// );
 /// assert!(description.mermaid().starts_with("flowchart TD\n"));
-/// # streams::Result::Ok(())
+/// # Ok::<(), streams::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {

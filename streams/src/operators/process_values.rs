@@ -1,0 +1,89 @@
+//! `process_values`: a user's own operator that leaves the key alone.
+
+use crate::dsl::{KStream, Outlet};
+use crate::processor::{FixedKeyNode, FixedKeyProcessor};
+use crate::topology::Kind;
+use std::marker::PhantomData;
+
+impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
+    /// Processes the records by a [`FixedKeyProcessor`] of one's own, which cannot change the key: nothing needs to be
+    /// repartitioned after. The supplier makes an instance for each task.
+    ///
+    /// ```
+    /// use streams::prelude::*;
+    ///
+    /// /// Adds up the values.
+    /// #[derive(Default)]
+    /// struct Sum(i64);
+    ///
+    /// impl FixedKeyProcessor<str, i64> for Sum {
+    ///     type ValueOut = i64;
+    ///     fn process(&mut self, record: FixedKeyRecord<'_, str, i64>, cx: &mut FixedKeyContext<'_, str, i64>) -> Outcome {
+    ///         self.0 += record.value();
+    ///         cx.forward(record.with_value(&self.0))
+    ///     }
+    /// }
+    ///
+    /// let builder = TopologyBuilder::new("app");
+    /// builder.stream::<str, i64>("in").process_values(Sum::default).to("sums");
+    ///
+    /// let mut driver = TopologyTestDriver::new(builder.build())?;
+    /// for n in [1_i64, 2, 3] {
+    ///     driver.pipe("in", "key", &n)?;
+    /// }
+    /// assert_eq!(driver.read_values::<i64>("sums")?, [1, 3, 6]);
+    /// # Ok::<(), streams::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn process_values<P: FixedKeyProcessor<K, V>>(
+        &self,
+        supplier: impl Fn() -> P + Send + Sync + 'static,
+    ) -> KStream<K, P::ValueOut> {
+        let slot = self.builder().add_supplier(Box::new(move || Box::new(supplier())));
+        let node = self.node_behind(Kind::Operator("process-values"));
+        let outlet = Outlet::new();
+        let children = outlet.clone();
+        self.outlet().add(Box::new(move || {
+            Box::new(FixedKeyNode::<P, V, K, _> { slot, next: children.link(), of: PhantomData })
+        }));
+        KStream::new(outlet, node, self.builder().clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use crate::prelude::*;
+    use crate::testing::TestRecord;
+
+    /// Numbers the values; panics where a value says so.
+    #[derive(Default)]
+    struct Numbered(u64);
+
+    impl FixedKeyProcessor<String, str> for Numbered {
+        type ValueOut = str;
+        fn process(&mut self, record: FixedKeyRecord<'_, String, str>, cx: &mut FixedKeyContext<'_, String, str>) -> Outcome {
+            self.0 += 1;
+            let text = format!("{}:{} {}", self.0, record.value(), cx.record_metadata().offset);
+            cx.forward(record.with_value(text.as_str()).with_timestamp(record.timestamp() + cx.stream_time()))?;
+            assert_ne!(record.value(), "panic");
+            cx.forward(record.with_headers(Headers::EMPTY))
+        }
+    }
+
+    #[test]
+    fn values_times_and_headers_change_and_the_key_stays() {
+        let builder = TopologyBuilder::new("app");
+        builder.on_process_error(ErrorPolicy::Skip);
+        builder.stream::<String, str>("in").process_values(Numbered::default).to("out");
+        let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
+        let record = |value: &str| TestRecord::new("k".to_owned(), value.to_owned()).at(2).header("h", "1");
+        for value in ["a", "panic", "b"] {
+            driver.pipe_record("in", &record(value)).unwrap();
+        }
+        let bare = |value: &str| TestRecord::new("k".to_owned(), value.to_owned()).at(2);
+        let expected = [record("1:a 0").at(4), bare("a"), record("3:b 2").at(4), bare("b")];
+        assert_eq!(driver.read::<String, String>("out").unwrap(), expected);
+    }
+}
