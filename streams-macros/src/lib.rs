@@ -1,5 +1,10 @@
 //! The macros of the `streams` crate.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "syntax trees and messages are large, and errors are told once"
+)]
+
 mod errors;
 mod expand;
 mod json;

@@ -29,7 +29,7 @@ impl Model {
             .iter()
             .filter_map(|parameter| match parameter {
                 Parameter::Plain { .. } => None,
-                Parameter::Source { port, .. } => Some(port),
+                Parameter::Source { port, .. } => Some(port.as_ref()),
             })
     }
 
@@ -165,7 +165,7 @@ pub(crate) enum Policy {
 /// A value: known now, or to rustc alone.
 pub(crate) enum Value<T> {
     Literal(T, Span),
-    Constant(Constant),
+    Constant(Box<Constant>),
 }
 
 /// A constant expression, and the name under which the expansion holds its value.
@@ -254,7 +254,11 @@ pub(crate) enum Parameter {
     /// Stays one.
     Plain { pattern: Pat, ty: Type },
     /// Is read from a topic.
-    Source { pattern: Pat, ty: Type, port: Port },
+    Source {
+        pattern: Pat,
+        ty: Type,
+        port: Box<Port>,
+    },
 }
 
 impl Parameter {

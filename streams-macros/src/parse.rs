@@ -234,11 +234,11 @@ fn parameter(
             "a topology's parameter cannot have `#[cfg]`; write two functions, each with its own",
         );
     }
-    let broken = Port {
+    let broken = Box::new(Port {
         topic: Setting::Broken,
         key: None,
         value: None,
-    };
+    });
     let Some(attribute) = attributes.next() else {
         return if has_source(&ty, errors) {
             Parameter::Plain { pattern, ty }
@@ -270,7 +270,11 @@ fn parameter(
     }
     *body_holds &= is_stream(&ty, errors);
     let port = port(&SOURCE, &attribute, &format!("__SOURCE_{sources}"), errors);
-    Parameter::Source { pattern, ty, port }
+    Parameter::Source {
+        pattern,
+        ty,
+        port: Box::new(port),
+    }
 }
 
 fn not_a_source(attribute: &Attribute, errors: &mut Errors) {

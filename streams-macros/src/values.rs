@@ -57,11 +57,11 @@ fn text_of(
             );
             None
         }
-        Err(expr) => Some(Value::Constant(Constant {
+        Err(expr) => Some(Value::Constant(Box::new(Constant {
             name: constant,
             ty: quote!(&str),
             expr,
-        })),
+        }))),
     }
 }
 
@@ -273,7 +273,7 @@ fn literal(expr: Expr) -> Result<Lit, Expr> {
     }
 }
 
-fn named(known: &Known, ty: TokenStream, expr: Expr) -> Constant {
+fn named(known: &Known, ty: TokenStream, expr: Expr) -> Box<Constant> {
     let name = format_ident!("__{}", known.name.to_uppercase(), span = Span::mixed_site());
-    Constant { name, ty, expr }
+    Box::new(Constant { name, ty, expr })
 }
