@@ -4,8 +4,10 @@
 //! live group are committed by its members only.
 
 mod group;
+mod joining;
 pub(crate) mod member;
 pub(crate) mod offsets;
+mod rebalancing;
 mod state;
 #[cfg(test)]
 mod tests;
