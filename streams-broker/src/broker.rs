@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::clock::{Clock, Millis};
+use crate::faults::Faults;
 use crate::groups::Groups;
 use crate::settings::Settings;
 use crate::topics::{Refused, Topic, Topics};
@@ -224,6 +225,7 @@ impl Broker {
 #[derive(Debug)]
 pub(crate) struct Shared {
     broker: Mutex<Broker>,
+    pub(crate) faults: Faults,
     alarm: Notify,
 }
 
@@ -231,6 +233,7 @@ impl Shared {
     pub(crate) fn new(broker: Broker) -> Self {
         Self {
             broker: Mutex::new(broker),
+            faults: Faults::default(),
             alarm: Notify::new(),
         }
     }

@@ -10,6 +10,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::broker::{Broker, Node, Shared};
 use crate::clock::millis;
+use crate::faults::{Fault, SeenRequest};
 use crate::server;
 use crate::settings::Settings;
 
@@ -235,6 +236,21 @@ impl EmbeddedKafka {
         created
             .map(|_| ())
             .map_err(|refused| topic(refused.message))
+    }
+
+    /// Makes something go wrong from now on.
+    pub fn inject(&self, fault: Fault) {
+        self.shared.faults.inject(fault);
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&self) {
+        self.shared.faults.clear();
+    }
+
+    /// The requests that came, the oldest first; of very many the last 10,000.
+    pub fn requests(&self) -> Vec<SeenRequest> {
+        self.shared.faults.seen()
     }
 
     /// Moves the broker's clock forward: sessions end, transactions time out, as if that time had passed.

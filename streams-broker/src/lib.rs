@@ -32,12 +32,14 @@
 //! | `topics`, `settings` | names, partitions, configurations |
 //! | `transactions` | the transaction coordinator |
 //! | `groups` | the group coordinator and committed offsets |
+//! | `faults` | harm on command, and a record of the traffic |
 //! | `clock` | the one source of time |
 
 mod api;
 mod broker;
 mod clock;
 mod embedded;
+mod faults;
 mod groups;
 mod log;
 mod server;
@@ -46,3 +48,5 @@ mod topics;
 mod transactions;
 
 pub use embedded::{Builder, EmbeddedKafka, Error};
+pub use faults::{Fault, SeenRequest};
+pub use kafka_protocol::messages::ApiKey;

@@ -22,6 +22,8 @@ const BUFFER: usize = 64 << 10;
 /// Why a connection is closed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Closed {
+    #[error("an injected fault")]
+    Injected,
     #[error("i/o: {0}")]
     Io(#[from] io::Error),
     #[error("a frame of {0} bytes")]

@@ -68,6 +68,12 @@ impl Refused {
     }
 }
 
+impl From<ResponseError> for Refused {
+    fn from(code: ResponseError) -> Self {
+        Refused::new(code, code.to_string())
+    }
+}
+
 impl From<Invalid> for Refused {
     fn from(invalid: Invalid) -> Self {
         Refused::new(ResponseError::InvalidConfig, invalid.to_string())

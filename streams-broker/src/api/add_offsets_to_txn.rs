@@ -16,10 +16,11 @@ pub(super) fn handle(
         epoch: request.producer_epoch,
     };
     let now = broker.now();
-    let result =
+    let result = context.check().and_then(|()| {
         broker
             .transactions
-            .add_group(&request.transactional_id, producer, &request.group_id, now);
+            .add_group(&request.transactional_id, producer, &request.group_id, now)
+    });
     let result = result.map_err(|error| fenced_as(error, context.version >= 2));
     AddOffsetsToTxnResponse::default().with_error_code(code(result))
 }

@@ -53,6 +53,7 @@ fn add(
     context: &Context<'_>,
     request: &AddPartitionsToTxnRequest,
 ) -> Result<(), ResponseError> {
+    context.check()?;
     let id = &request.v3_and_below_transactional_id;
     let producer = ProducerIdentity {
         id: request.v3_and_below_producer_id.0,

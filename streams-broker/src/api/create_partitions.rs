@@ -8,13 +8,16 @@ use crate::broker::Broker;
 
 pub(super) fn handle(
     broker: &mut Broker,
-    _: &Context<'_>,
+    context: &Context<'_>,
     request: CreatePartitionsRequest,
 ) -> CreatePartitionsResponse {
     let results = request.topics.into_iter().map(|topic| {
-        let grown = broker
-            .topics
-            .grow(&topic.name, topic.count, request.validate_only);
+        let checked = context.check().map_err(Into::into);
+        let grown = checked.and_then(|()| {
+            broker
+                .topics
+                .grow(&topic.name, topic.count, request.validate_only)
+        });
         let result = CreatePartitionsTopicResult::default().with_name(topic.name);
         match grown {
             Ok(()) => result,

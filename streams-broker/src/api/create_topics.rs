@@ -15,12 +15,12 @@ use crate::topics::Refused;
 
 pub(super) fn handle(
     broker: &mut Broker,
-    _: &Context<'_>,
+    context: &Context<'_>,
     request: CreateTopicsRequest,
 ) -> CreateTopicsResponse {
     let topics = request.topics.into_iter().map(|topic| {
         let result = CreatableTopicResult::default().with_name(topic.name.clone());
-        match create(broker, &topic, request.validate_only) {
+        match create(broker, context, &topic, request.validate_only) {
             Ok((id, partitions, settings)) => result
                 .with_topic_id(id)
                 .with_num_partitions(partitions)
@@ -39,9 +39,11 @@ pub(super) fn handle(
 
 fn create(
     broker: &mut Broker,
+    context: &Context<'_>,
     topic: &CreatableTopic,
     dry: bool,
 ) -> Result<(uuid::Uuid, i32, Settings), Refused> {
+    context.check()?;
     let partitions = if topic.assignments.is_empty() {
         broker.partitions_or_default(topic.num_partitions)
     } else {

@@ -8,11 +8,11 @@ use crate::broker::Broker;
 
 pub(super) fn handle(
     broker: &mut Broker,
-    _: &Context<'_>,
+    context: &Context<'_>,
     request: DeleteGroupsRequest,
 ) -> DeleteGroupsResponse {
     let results = request.groups_names.into_iter().map(|id| {
-        let result = broker.groups.delete(&id);
+        let result = context.check().and_then(|()| broker.groups.delete(&id));
         DeletableGroupResult::default()
             .with_group_id(id)
             .with_error_code(code(result))

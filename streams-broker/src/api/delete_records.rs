@@ -15,14 +15,14 @@ const ALL: i64 = -1;
 
 pub(super) fn handle(
     broker: &mut Broker,
-    _: &Context<'_>,
+    context: &Context<'_>,
     request: DeleteRecordsRequest,
 ) -> DeleteRecordsResponse {
     let topics = request.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|asked| {
             let result =
                 DeleteRecordsPartitionResult::default().with_partition_index(asked.partition_index);
-            match delete(broker, &topic.name, asked) {
+            match delete(broker, context, &topic.name, asked) {
                 Ok(start) => result.with_low_watermark(start),
                 Err(error) => result.with_low_watermark(-1).with_error_code(error.code()),
             }
@@ -37,9 +37,11 @@ pub(super) fn handle(
 
 fn delete(
     broker: &mut Broker,
+    context: &Context<'_>,
     topic: &str,
     asked: &DeleteRecordsPartition,
 ) -> Result<i64, ResponseError> {
+    context.check()?;
     let log = broker
         .topics
         .log_mut(topic, asked.partition_index)

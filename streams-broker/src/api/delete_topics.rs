@@ -17,17 +17,17 @@ pub(super) fn handle(
         let names = request
             .topic_names
             .into_iter()
-            .map(|name| by_name(broker, name));
+            .map(|name| by_name(broker, context, name));
         return DeleteTopicsResponse::default().with_responses(names.collect());
     }
     let responses = request.topics.into_iter().map(|topic| match topic.name {
-        Some(name) => by_name(broker, name),
+        Some(name) => by_name(broker, context, name),
         None => match broker
             .topics
             .name_of(topic.topic_id)
             .map(|name| TopicName(text(name)))
         {
-            Some(name) => by_name(broker, name).with_topic_id(topic.topic_id),
+            Some(name) => by_name(broker, context, name).with_topic_id(topic.topic_id),
             None => DeletableTopicResult::default()
                 .with_name(None)
                 .with_topic_id(topic.topic_id)
@@ -37,13 +37,16 @@ pub(super) fn handle(
     DeleteTopicsResponse::default().with_responses(responses.collect())
 }
 
-fn by_name(broker: &mut Broker, name: TopicName) -> DeletableTopicResult {
+fn by_name(broker: &mut Broker, context: &Context<'_>, name: TopicName) -> DeletableTopicResult {
     let id = broker
         .topics
         .get(&name)
         .map(|topic| topic.id)
         .unwrap_or_default();
-    let result = delete(broker, &name);
+    let result = context
+        .check()
+        .map_err(Into::into)
+        .and_then(|()| delete(broker, &name));
     let response = DeletableTopicResult::default()
         .with_name(Some(name))
         .with_topic_id(id);

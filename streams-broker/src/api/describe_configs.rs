@@ -21,12 +21,12 @@ pub(super) const DEFAULT: i8 = 5;
 
 pub(super) fn handle(
     broker: &mut Broker,
-    _: &Context<'_>,
+    context: &Context<'_>,
     request: DescribeConfigsRequest,
 ) -> DescribeConfigsResponse {
     let results = request.resources.into_iter().map(|resource| {
         let result = DescribeConfigsResult::default().with_resource_type(resource.resource_type);
-        let result = match describe(broker, &resource) {
+        let result = match describe(broker, context, &resource) {
             Ok(configs) => result.with_configs(configs),
             Err(refused) => result
                 .with_error_code(refused.code.code())
@@ -39,8 +39,10 @@ pub(super) fn handle(
 
 fn describe(
     broker: &Broker,
+    context: &Context<'_>,
     resource: &DescribeConfigsResource,
 ) -> Result<Vec<DescribeConfigsResourceResult>, Refused> {
+    context.check()?;
     let (own, override_source) = match resource.resource_type {
         TOPIC => {
             let unknown = || {

@@ -21,9 +21,11 @@ pub(super) fn handle(
     } else {
         Outcome::Abort
     };
-    let ended = broker
-        .transactions
-        .end(&request.transactional_id, producer, outcome);
+    let ended = context.check().and_then(|()| {
+        broker
+            .transactions
+            .end(&request.transactional_id, producer, outcome)
+    });
     let result = ended.map(|ending| {
         if let Some(ending) = ending {
             broker.decide(ending);

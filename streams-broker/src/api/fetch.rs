@@ -24,6 +24,16 @@ struct Part {
     offsets: (i64, i64, i64),
 }
 
+impl Part {
+    fn failed(partition: i32, error: ResponseError) -> Self {
+        Part {
+            partition,
+            result: Err(error),
+            offsets: (-1, -1, -1),
+        }
+    }
+}
+
 struct Attempt {
     topics: Vec<(TopicName, uuid::Uuid, Vec<Part>)>,
     size: usize,
@@ -44,7 +54,7 @@ pub(super) async fn handle(context: &Context<'_>, request: FetchRequest) -> Opti
         let late = Instant::now() >= deadline;
         let attempt = {
             let mut broker = context.shared.lock();
-            let attempt = read_all(&broker, &request, context.version);
+            let attempt = read_all(&broker, &request, context);
             if !late {
                 register(&mut broker, context, &request);
             }
@@ -79,7 +89,7 @@ fn register(broker: &mut Broker, context: &Context<'_>, request: &FetchRequest) 
     }
 }
 
-fn read_all(broker: &Broker, request: &FetchRequest, version: i16) -> Attempt {
+fn read_all(broker: &Broker, request: &FetchRequest, context: &Context<'_>) -> Attempt {
     let isolation = Isolation::from_wire(request.isolation_level);
     let mut attempt = Attempt {
         topics: Vec::new(),
@@ -88,7 +98,7 @@ fn read_all(broker: &Broker, request: &FetchRequest, version: i16) -> Attempt {
     };
     let most = usize::try_from(request.max_bytes).unwrap_or_default();
     for topic in &request.topics {
-        let name = topic_name(broker, topic, version >= 13);
+        let name = topic_name(broker, topic, context.version >= 13);
         let mut parts = Vec::with_capacity(topic.partitions.len());
         for asked in &topic.partitions {
             let log = name
@@ -100,7 +110,10 @@ fn read_all(broker: &Broker, request: &FetchRequest, version: i16) -> Attempt {
             } else {
                 ResponseError::UnknownTopicId
             };
-            let part = read_one(log, asked, isolation, limit, missing);
+            let mut part = read_one(log, asked, isolation, limit, missing);
+            if let Err(error) = context.check() {
+                part = Part::failed(asked.partition, error);
+            }
             match &part.result {
                 Ok(read) => attempt.size += read.size,
                 Err(_) => attempt.failed = true,
@@ -131,11 +144,7 @@ fn read_one(
 ) -> Part {
     let partition = asked.partition;
     let Some(log) = log else {
-        return Part {
-            partition,
-            result: Err(missing),
-            offsets: (-1, -1, -1),
-        };
+        return Part::failed(partition, missing);
     };
     // There has never been another leader: the only epoch is 0.
     let result = match asked.current_leader_epoch {

@@ -20,10 +20,10 @@ pub(super) fn handle(
         let found = request
             .coordinator_keys
             .into_iter()
-            .map(|key| coordinator(node, key, request.key_type));
+            .map(|key| coordinator(context, node, key, request.key_type));
         return FindCoordinatorResponse::default().with_coordinators(found.collect());
     }
-    let found = coordinator(node, request.key, request.key_type);
+    let found = coordinator(context, node, request.key, request.key_type);
     FindCoordinatorResponse::default()
         .with_error_code(found.error_code)
         .with_node_id(found.node_id)
@@ -31,12 +31,18 @@ pub(super) fn handle(
         .with_port(found.port)
 }
 
-fn coordinator(node: &Node, key: StrBytes, key_type: i8) -> Coordinator {
-    if !(0..=TRANSACTION).contains(&key_type) || (key_type == TRANSACTION && key.is_empty()) {
-        let code = ResponseError::InvalidRequest.code();
+fn coordinator(context: &Context<'_>, node: &Node, key: StrBytes, key_type: i8) -> Coordinator {
+    let sound =
+        (0..=TRANSACTION).contains(&key_type) && (key_type != TRANSACTION || !key.is_empty());
+    let checked = if sound {
+        context.check()
+    } else {
+        Err(ResponseError::InvalidRequest)
+    };
+    if let Err(error) = checked {
         return Coordinator::default()
             .with_key(key)
-            .with_error_code(code)
+            .with_error_code(error.code())
             .with_node_id(BrokerId(-1))
             .with_port(-1);
     }

@@ -8,7 +8,7 @@ use crate::groups::Claim;
 
 pub(super) fn handle(
     broker: &mut Broker,
-    _: &Context<'_>,
+    context: &Context<'_>,
     request: HeartbeatRequest,
 ) -> HeartbeatResponse {
     let claim = Claim {
@@ -17,6 +17,7 @@ pub(super) fn handle(
         generation: request.generation_id,
     };
     let now = broker.now();
-    let result = broker.groups.heartbeat(&request.group_id, claim, now);
+    let heard = |()| broker.groups.heartbeat(&request.group_id, claim, now);
+    let result = context.check().and_then(heard);
     HeartbeatResponse::default().with_error_code(code(result))
 }

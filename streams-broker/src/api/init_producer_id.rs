@@ -12,7 +12,10 @@ pub(super) fn handle(
     context: &Context<'_>,
     request: InitProducerIdRequest,
 ) -> InitProducerIdResponse {
-    let (producer, code) = match initialise(broker, context.version, &request) {
+    let (producer, code) = match context
+        .check()
+        .and_then(|()| initialise(broker, context.version, &request))
+    {
         Ok(producer) => (producer, 0),
         Err(error) => (NO_PRODUCER, fenced_as(error, context.version >= 4).code()),
     };

@@ -12,6 +12,10 @@ pub(super) async fn handle(
     context: &Context<'_>,
     request: JoinGroupRequest,
 ) -> Option<JoinGroupResponse> {
+    let member_id = request.member_id.to_string();
+    if let Err(code) = context.check() {
+        return Some(refused(context.version, JoinRefused { code, member_id }));
+    }
     let receiver = context.shared.with(|broker| {
         let now = broker.now();
         broker.groups.join(
@@ -21,7 +25,6 @@ pub(super) async fn handle(
             now,
         )
     });
-    let member_id = request.member_id.to_string();
     // Nobody answers any more when the broker was restarted; the connection is cut then.
     let lost = |_| {
         Err(JoinRefused {
@@ -31,12 +34,16 @@ pub(super) async fn handle(
     };
     Some(match receiver.await.unwrap_or_else(lost) {
         Ok(joined) => accepted(context.version, joined),
-        Err(refused) => JoinGroupResponse::default()
-            .with_error_code(refused.code.code())
-            .with_generation_id(-1)
-            .with_protocol_name((context.version < 7).then(Default::default))
-            .with_member_id(text(refused.member_id)),
+        Err(refusal) => refused(context.version, refusal),
     })
+}
+
+fn refused(version: i16, refusal: JoinRefused) -> JoinGroupResponse {
+    JoinGroupResponse::default()
+        .with_error_code(refusal.code.code())
+        .with_generation_id(-1)
+        .with_protocol_name((version < 7).then(Default::default))
+        .with_member_id(text(refusal.member_id))
 }
 
 fn join(context: &Context<'_>, request: &JoinGroupRequest) -> Join {

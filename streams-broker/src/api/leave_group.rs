@@ -13,16 +13,22 @@ pub(super) fn handle(
 ) -> LeaveGroupResponse {
     let now = broker.now();
     if context.version < 3 {
-        let result = broker
-            .groups
-            .leave(&request.group_id, &request.member_id, None, now);
+        let left = |()| {
+            broker
+                .groups
+                .leave(&request.group_id, &request.member_id, None, now)
+        };
+        let result = context.check().and_then(left);
         return LeaveGroupResponse::default().with_error_code(code(result));
     }
     let members = request.members.into_iter().map(|member| {
         let instance = member.group_instance_id.as_deref();
-        let result = broker
-            .groups
-            .leave(&request.group_id, &member.member_id, instance, now);
+        let left = |()| {
+            broker
+                .groups
+                .leave(&request.group_id, &member.member_id, instance, now)
+        };
+        let result = context.check().and_then(left);
         MemberResponse::default()
             .with_error_code(code(result))
             .with_member_id(member.member_id)

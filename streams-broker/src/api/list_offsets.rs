@@ -19,14 +19,14 @@ const LATEST_TIERED: i64 = -5;
 
 pub(super) fn handle(
     broker: &mut Broker,
-    _: &Context<'_>,
+    context: &Context<'_>,
     request: ListOffsetsRequest,
 ) -> ListOffsetsResponse {
     let isolation = Isolation::from_wire(request.isolation_level);
     let topics = request.topics.into_iter().map(|topic| {
         let one = |asked: &ListOffsetsPartition| {
             let log = broker.topics.log(&topic.name, asked.partition_index);
-            find(log, asked, isolation)
+            find(context, log, asked, isolation)
         };
         let partitions = topic.partitions.iter().map(one).collect();
         ListOffsetsTopicResponse::default()
@@ -37,6 +37,7 @@ pub(super) fn handle(
 }
 
 fn find(
+    context: &Context<'_>,
     log: Option<&Log>,
     asked: &ListOffsetsPartition,
     isolation: Isolation,
@@ -54,6 +55,9 @@ fn find(
     let Some(log) = log else {
         return failed(ResponseError::UnknownTopicOrPartition);
     };
+    if let Err(error) = context.check() {
+        return failed(error);
+    }
     if asked.current_leader_epoch > 0 {
         return failed(ResponseError::UnknownLeaderEpoch);
     }

@@ -32,7 +32,7 @@ pub(super) fn handle(
         let asked = request.topics.unwrap_or_default();
         asked
             .into_iter()
-            .map(|topic| one(broker, topic, may_create))
+            .map(|topic| one(broker, context, topic, may_create))
             .collect()
     };
     let node = &broker.node;
@@ -49,6 +49,7 @@ pub(super) fn handle(
 
 fn one(
     broker: &mut Broker,
+    context: &Context<'_>,
     asked: MetadataRequestTopic,
     may_create: bool,
 ) -> MetadataResponseTopic {
@@ -67,7 +68,8 @@ fn one(
                 unknown.with_error_code(ResponseError::UnknownTopicId.code())
             });
     };
-    match broker.topic_or_create(&name, may_create) {
+    let found = context.check().map_err(Into::into);
+    match found.and_then(|()| broker.topic_or_create(&name, may_create)) {
         Ok(topic) => describe(node, &name, topic),
         Err(refused) => MetadataResponseTopic::default()
             .with_name(Some(name))

@@ -40,6 +40,7 @@ use kafka_protocol::messages::{ApiKey, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, StrBytes};
 
 use crate::broker::Shared;
+use crate::faults::SeenRequest;
 use crate::log::Reader;
 use crate::server::Closed;
 
@@ -74,6 +75,15 @@ pub(crate) struct Context<'a> {
     pub(crate) host: &'a str,
     pub(crate) client_id: &'a str,
     pub(crate) version: i16,
+    /// The error that an injected fault answers with.
+    pub(crate) injected: Option<ResponseError>,
+}
+
+impl Context<'_> {
+    /// Asked by handlers before they do anything.
+    fn check(&self) -> Result<(), ResponseError> {
+        self.injected.map_or(Ok(()), Err)
+    }
 }
 
 macro_rules! apis {
@@ -171,15 +181,33 @@ pub(crate) async fn answer(
         &connection.reader,
         connection.host.as_str(),
     );
+    tracing::trace!(?api, version, client_id, "request");
+    let verdict = shared.faults.judge(SeenRequest {
+        api,
+        version,
+        client_id: client_id.to_owned(),
+        at: shared.lock().now(),
+    });
+    if !verdict.delay.is_zero() {
+        tokio::time::sleep(verdict.delay).await;
+    }
+    if verdict.cut_before {
+        return Err(Closed::Injected);
+    }
     let context = Context {
         shared,
         reader,
         host,
         client_id,
         version,
+        injected: verdict.error,
     };
-    tracing::trace!(?api, version, client_id, "request");
-    dispatch(api, &context, body, header.correlation_id).await
+    let answer = dispatch(api, &context, body, header.correlation_id).await;
+    if verdict.cut_after {
+        Err(Closed::Injected)
+    } else {
+        answer
+    }
 }
 
 fn malformed(error: impl std::fmt::Display) -> Closed {

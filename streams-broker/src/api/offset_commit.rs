@@ -14,7 +14,7 @@ use crate::groups::{Claim, Group};
 
 pub(super) fn handle(
     broker: &mut Broker,
-    _: &Context<'_>,
+    context: &Context<'_>,
     request: OffsetCommitRequest,
 ) -> OffsetCommitResponse {
     let claim = Claim {
@@ -24,10 +24,11 @@ pub(super) fn handle(
     };
     let now = broker.now();
     let longest = broker.settings.number("offset.metadata.max.bytes");
-    let mut group =
+    let mut group = context.check().and_then(|()| {
         broker
             .groups
-            .for_commit(&request.group_id, claim, false, &broker.settings, now);
+            .for_commit(&request.group_id, claim, false, &broker.settings, now)
+    });
     let topics = request.topics.into_iter().map(|topic| {
         let known = broker.topics.get(&topic.name).is_some();
         let partitions = topic.partitions.into_iter().map(|partition| {

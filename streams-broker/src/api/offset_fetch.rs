@@ -24,6 +24,10 @@ pub(super) fn handle(
     let stable = request.require_stable;
     if context.version >= 8 {
         let groups = request.groups.into_iter().map(|asked| {
+            if let Err(error) = context.check() {
+                let refused = OffsetFetchResponseGroup::default().with_group_id(asked.group_id);
+                return refused.with_error_code(error.code());
+            }
             let topics = asked.topics.map(|topics| {
                 topics
                     .into_iter()
@@ -36,6 +40,9 @@ pub(super) fn handle(
                 .with_topics(found)
         });
         return OffsetFetchResponse::default().with_groups(groups.collect());
+    }
+    if let Err(error) = context.check() {
+        return OffsetFetchResponse::default().with_error_code(error.code());
     }
     let topics = request.topics.map(|topics| {
         topics

@@ -26,7 +26,7 @@ pub(super) async fn handle(
     let topics: Vec<_> = request
         .topic_data
         .into_iter()
-        .map(|topic| check(topic, legal_acks))
+        .map(|topic| check(context, topic, legal_acks))
         .collect();
     let responses = {
         let mut broker = context.shared.lock();
@@ -38,13 +38,14 @@ pub(super) async fn handle(
 }
 
 fn check(
+    context: &Context<'_>,
     topic: TopicProduceData,
     legal_acks: bool,
 ) -> (kafka_protocol::messages::TopicName, Vec<Checked>) {
     let check = |data: PartitionProduceData| {
         let batch = match data.records {
             _ if !legal_acks => Err(ResponseError::InvalidRequiredAcks),
-            Some(records) => Batch::from_client(&records),
+            Some(records) => context.check().and_then(|()| Batch::from_client(&records)),
             None => Err(ResponseError::InvalidRecord),
         };
         (data.index, batch)

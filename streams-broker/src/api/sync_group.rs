@@ -28,13 +28,16 @@ pub(super) async fn handle(
         request.protocol_type.as_deref(),
         request.protocol_name.as_deref(),
     );
+    let response = SyncGroupResponse::default();
+    if let Err(error) = context.check() {
+        return Some(response.with_error_code(error.code()));
+    }
     let receiver = context.shared.with(|broker| {
         let now = broker.now();
         broker
             .groups
             .sync(&request.group_id, claim, protocol, assignments, now)
     });
-    let response = SyncGroupResponse::default();
     Some(
         match receiver
             .await

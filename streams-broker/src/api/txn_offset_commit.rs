@@ -17,7 +17,7 @@ use crate::transactions::ProducerIdentity;
 
 pub(super) fn handle(
     broker: &mut Broker,
-    _: &Context<'_>,
+    context: &Context<'_>,
     request: TxnOffsetCommitRequest,
 ) -> TxnOffsetCommitResponse {
     let claim = Claim {
@@ -31,10 +31,11 @@ pub(super) fn handle(
     };
     let now = broker.now();
     let longest = broker.settings.number("offset.metadata.max.bytes");
-    let registered =
+    let registered = context.check().and_then(|()| {
         broker
             .transactions
-            .check_offsets(&request.transactional_id, producer, &request.group_id);
+            .check_offsets(&request.transactional_id, producer, &request.group_id)
+    });
     let mut group = registered.and_then(|()| {
         broker
             .groups
