@@ -12,7 +12,7 @@ type Span = Arc<Mutex<(Option<Instant>, Option<Instant>)>>;
 
 /// Copies until everything is committed; the seconds from assignment to last commit.
 pub(crate) fn copy(run: &Run) -> Result<f64, Failure> {
-    let builder = TopologyBuilder::new(format!("bench-{}", run.output));
+    let builder = TopologyBuilder::new(&format!("bench-{}", run.output));
     builder.checkpoint_interval(Duration::from_millis(run.interval_ms));
     let text: KStream<Keyless, String> = builder.source(&run.input, streams::ByType, streams::ByType);
     streams::sink(text, &run.output, streams::ByType, streams::ByType);
