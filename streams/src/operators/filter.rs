@@ -56,3 +56,26 @@ impl<K: ?Sized, V: ?Sized, F: Fn(&K, &V) -> bool + Send + Sync> Process<K, V> fo
         if (self.predicate)(record.key, record.value) { self.next.process(cx, record) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use crate::prelude::*;
+    use crate::testing::TestRecord;
+
+    #[test]
+    fn a_record_passes_one_of_the_two_whole() {
+        let builder = TopologyBuilder::new("app");
+        let input = builder.stream::<String, i64>("in");
+        input.filter(|key, n| key == "k" && *n > 1).to("yes");
+        input.filter_not(|key, n| key == "k" && *n > 1).to("no");
+        let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
+        let record = |key: &str, n: i64| TestRecord::new(key.to_owned(), n).at(n).header("h", "1");
+        for (key, n) in [("k", 1), ("k", 2), ("other", 3)] {
+            driver.pipe_record("in", &record(key, n)).unwrap();
+        }
+        assert_eq!(driver.read::<String, i64>("yes").unwrap(), [record("k", 2)]);
+        assert_eq!(driver.read::<String, i64>("no").unwrap(), [record("k", 1), record("other", 3)]);
+    }
+}

@@ -39,3 +39,25 @@ impl<K: ?Sized, V: ?Sized, F: Fn(&K, &V) + Send + Sync> Process<K, V> for ForEac
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use crate::prelude::*;
+    use std::sync::{Arc, Mutex};
+
+    #[test]
+    fn every_record_is_acted_on_and_nothing_is_written() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let notes = seen.clone();
+        let builder = TopologyBuilder::new("app");
+        builder.stream::<String, i64>("in").for_each(move |key, n| notes.lock().unwrap().push((key.clone(), *n)));
+        let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
+        for n in [1_i64, 2] {
+            driver.pipe("in", "k", &n).unwrap();
+        }
+        assert_eq!(*seen.lock().unwrap(), [("k".to_owned(), 1), ("k".to_owned(), 2)]);
+        assert!(driver.read_all_raw().is_empty());
+    }
+}

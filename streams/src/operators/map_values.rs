@@ -54,3 +54,24 @@ impl<K: ?Sized, V: ?Sized, V2, F: Fn(&K, &V) -> V2 + Send + Sync> Process<K, V> 
         self.next.process(cx, record.with_value(&value))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use crate::prelude::*;
+    use crate::testing::TestRecord;
+
+    #[test]
+    fn key_timestamp_and_headers_stay() {
+        let builder = TopologyBuilder::new("app");
+        let input = builder.stream::<String, i64>("in");
+        input.map_values(|n| n + 1).to("plus-one");
+        input.map_values_with_key(|key, n| n + key.len() as i64).to("plus-length");
+        let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
+        let record = |n: i64| TestRecord::new("key".to_owned(), n).at(5).header("h", "1");
+        driver.pipe_record("in", &record(1)).unwrap();
+        assert_eq!(driver.read::<String, i64>("plus-one").unwrap(), [record(2)]);
+        assert_eq!(driver.read::<String, i64>("plus-length").unwrap(), [record(4)]);
+    }
+}

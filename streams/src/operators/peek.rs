@@ -43,3 +43,26 @@ impl<K: ?Sized, V: ?Sized, F: Fn(&K, &V) + Send + Sync> Process<K, V> for Peek<F
         self.next.process(cx, record)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use crate::prelude::*;
+    use crate::testing::TestRecord;
+    use std::sync::{Arc, Mutex};
+
+    #[test]
+    fn every_record_is_seen_and_goes_on_whole() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let notes = seen.clone();
+        let builder = TopologyBuilder::new("app");
+        let input = builder.stream::<String, i64>("in");
+        input.peek(move |key, n| notes.lock().unwrap().push((key.clone(), *n))).to("out");
+        let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
+        let record = TestRecord::new("k".to_owned(), 1_i64).at(5).header("h", "1");
+        driver.pipe_record("in", &record).unwrap();
+        assert_eq!(*seen.lock().unwrap(), [("k".to_owned(), 1)]);
+        assert_eq!(driver.read::<String, i64>("out").unwrap(), [record]);
+    }
+}

@@ -61,3 +61,34 @@ impl<K: ?Sized, V: ?Sized, KS: Serializer<K>, VS: Serializer<V>> Process<K, V> f
         cx.write(self.topic, record, &self.key, &self.value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use crate::prelude::*;
+    use crate::testing::TestRecord;
+
+    #[test]
+    fn a_record_keeps_timestamp_and_headers_and_a_keyless_one_has_a_null_key() {
+        let builder = TopologyBuilder::new("app");
+        builder.stream::<str, str>("keyed").to("out");
+        builder.stream::<Keyless, str>("keyless").to("out");
+        let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
+        let record = TestRecord::new(Some(b"k".to_vec()), Some(b"v".to_vec())).at(5).header("h", "1");
+        driver.pipe_raw("keyed", 0, &record).unwrap();
+        driver.pipe_raw("keyless", 0, &record).unwrap();
+        assert_eq!(driver.read_raw("out"), [record.clone(), TestRecord { key: None, ..record }]);
+    }
+
+    #[test]
+    fn a_serde_that_is_named_wins_over_the_types_own() {
+        let builder = TopologyBuilder::new("app");
+        let numbers: KStream<Keyless, Option<u64>> = builder.source("in", ByType, By(Json));
+        numbers.to_with("out", ByType, By(Json));
+        let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
+        driver.pipe("in", &Keyless, "7").unwrap();
+        driver.pipe("in", &Keyless, &None::<String>).unwrap();
+        assert_eq!(driver.read_values::<Option<String>>("out").unwrap(), [Some("7".to_owned()), None]);
+    }
+}

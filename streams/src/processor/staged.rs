@@ -114,3 +114,55 @@ impl Staged {
         range.map(|range| self.bytes.get(range.clone()).unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::processor::Record;
+    use crate::serde::{Nullable, Utf8};
+
+    fn write(staged: &mut Staged, value: Option<&str>, headers: &Headers) {
+        let value = value.map(str::to_owned);
+        let record = Record { key: "k", value: &value, timestamp: 1, headers };
+        staged.write(0, String::new, &Output { record, key: &Utf8, value: &Nullable(Utf8) }).unwrap();
+    }
+
+    #[test]
+    fn an_empty_value_is_not_a_null() {
+        let mut staged = Staged::default();
+        for value in [Some(""), None, Some("v")] {
+            write(&mut staged, value, Headers::EMPTY);
+        }
+        let values: Vec<_> = staged.iter().map(|record| record.value).collect();
+        assert_eq!(values, [Some(b"".as_slice()), None, Some(b"v".as_slice())]);
+    }
+
+    #[test]
+    fn headers_are_those_of_their_record_also_when_buffers_are_used_again() {
+        let mut staged = Staged::default();
+        let mut headers = Headers::default();
+        for round in ["1", "2"] {
+            headers.clear();
+            headers.add("round", Some(round.as_bytes()));
+            write(&mut staged, None, &headers);
+            write(&mut staged, None, Headers::EMPTY);
+            let found: Vec<_> = staged.iter().map(|record| record.headers.last("round").flatten()).collect();
+            assert_eq!(found, [Some(round.as_bytes()), None]);
+            staged.clear();
+        }
+    }
+
+    #[test]
+    fn nothing_is_allocated_once_the_buffers_have_grown() {
+        let mut staged = Staged::default();
+        write(&mut staged, Some("value"), Headers::EMPTY);
+        let at = (staged.bytes.as_ptr(), staged.records.as_ptr());
+        for _ in 0..100 {
+            staged.clear();
+            write(&mut staged, Some("value"), Headers::EMPTY);
+        }
+        assert_eq!(at, (staged.bytes.as_ptr(), staged.records.as_ptr()));
+    }
+}

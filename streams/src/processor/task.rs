@@ -86,3 +86,115 @@ impl Task {
         self.cx.topic_name(topic)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+    use super::*;
+    use crate::prelude::*;
+    use crate::processor::ErrorClass;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    fn task(topology: &Topology) -> (Task, SourceId) {
+        topology.check().unwrap();
+        let (sub_topology, source) = topology.source_of("in").unwrap();
+        (Task::new(topology, TaskId { sub_topology, partition: 3 }), source)
+    }
+
+    fn input(value: Option<&[u8]>) -> InputRecord<'_> {
+        InputRecord { key: Some(b"k"), value, timestamp: 7, offset: 1, headers: Headers::EMPTY }
+    }
+
+    /// Topic, key and value of what is staged.
+    fn staged(task: &Task) -> Vec<(&str, Option<&[u8]>, Option<&[u8]>)> {
+        task.staged().iter().map(|record| (task.topic_name(record.topic), record.key, record.value)).collect()
+    }
+
+    #[test]
+    fn a_task_is_displayed_as_kafka_streams_does() {
+        assert_eq!(TaskId { sub_topology: 1, partition: 20 }.to_string(), "1_20");
+    }
+
+    #[test]
+    fn outputs_are_staged_in_the_order_of_the_graph_until_they_are_cleared() {
+        let builder = TopologyBuilder::new("app");
+        let input_stream = builder.stream::<str, str>("in");
+        input_stream.to("one");
+        input_stream.map_values(|v| v.len() as u16).to("two");
+        input_stream.filter(|_, _| false).to("never");
+        let (mut task, source) = task(&builder.build());
+        task.process(source, input(Some(b"ab"))).unwrap();
+        let (k, ab) = (Some(b"k".as_slice()), Some(b"ab".as_slice()));
+        assert_eq!(staged(&task), [("one", k, ab), ("two", k, Some([0, 2].as_slice()))]);
+        task.clear_staged();
+        assert!(staged(&task).is_empty());
+    }
+
+    #[test]
+    fn a_topic_that_is_read_twice_goes_to_both_readers() {
+        let builder = TopologyBuilder::new("app");
+        builder.stream::<Keyless, str>("in").to("text");
+        builder.stream::<str, [u8]>("in").to("bytes");
+        let (mut task, source) = task(&builder.build());
+        task.process(source, input(Some(b"ab"))).unwrap();
+        let ab = Some(b"ab".as_slice());
+        assert_eq!(staged(&task), [("text", None, ab), ("bytes", Some(b"k".as_slice()), ab)]);
+    }
+
+    #[test]
+    fn when_one_reader_fails_nothing_of_the_other_stays() {
+        let builder = TopologyBuilder::new("app");
+        builder.stream::<Keyless, [u8]>("in").to("bytes");
+        builder.stream::<Keyless, str>("in").to("text");
+        let (mut task, source) = task(&builder.build());
+        let failure = task.process(source, input(Some(b"\xff"))).unwrap_err();
+        assert_eq!(failure.class(), ErrorClass::Deserialize);
+        assert!(staged(&task).is_empty());
+    }
+
+    #[test]
+    fn a_null_where_the_type_has_none_is_a_failure_that_names_the_remedy() {
+        let builder = TopologyBuilder::new("app");
+        builder.stream::<Keyless, String>("in").to("out");
+        let (mut task, source) = task(&builder.build());
+        let failure = task.process(source, input(None)).unwrap_err();
+        assert_eq!(failure.class(), ErrorClass::Deserialize);
+        let expected = "the value cannot be read: it is null, and `String` has no place for a null; `Option<String>` has";
+        assert_eq!(failure.to_string(), expected);
+    }
+
+    #[test]
+    fn a_null_that_the_type_admits_is_written_as_a_null() {
+        let builder = TopologyBuilder::new("app");
+        builder.stream::<Option<String>, Option<u64>>("in").to("out");
+        let (mut task, source) = task(&builder.build());
+        task.process(source, InputRecord { key: None, ..input(None) }).unwrap();
+        assert_eq!(staged(&task), [("out", None, None)]);
+    }
+
+    #[test]
+    fn a_panic_leaves_a_task_that_goes_on() {
+        let builder = TopologyBuilder::new("app");
+        let stream = builder.stream::<Keyless, str>("in");
+        stream.to("out");
+        stream.for_each(|_, value| if value == "bad" { panic!("as it was told") });
+        let (mut task, source) = task(&builder.build());
+        assert!(catch_unwind(AssertUnwindSafe(|| task.process(source, input(Some(b"bad"))))).is_err());
+        task.recover_from_panic();
+        task.process(source, input(Some(b"good"))).unwrap();
+        assert_eq!(staged(&task), [("out", None, Some(b"good".as_slice()))]);
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_does_not_move_stream_time() {
+        let builder = TopologyBuilder::new("app");
+        builder.stream::<Keyless, str>("in").to("out");
+        let (mut task, source) = task(&builder.build());
+        let bad = InputRecord { timestamp: 100, ..input(Some(b"\xff")) };
+        assert!(task.process(source, bad).is_err());
+        assert_eq!(task.cx.stream_time(), None);
+        task.process(source, input(Some(b"ok"))).unwrap();
+        assert_eq!(task.cx.stream_time(), Some(7));
+    }
+}
