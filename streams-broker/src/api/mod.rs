@@ -29,6 +29,7 @@ mod offset_commit;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+mod shape;
 mod sync_group;
 mod txn_offset_commit;
 
@@ -181,6 +182,11 @@ pub(crate) async fn answer(
         &connection.reader,
         connection.host.as_str(),
     );
+    if !shape::fits(api, version, &body) {
+        return Err(Closed::Malformed(format!(
+            "{api:?} {version} doesn't fit its frame"
+        )));
+    }
     tracing::trace!(?api, version, client_id, "request");
     let verdict = shared.faults.judge(SeenRequest {
         api,
