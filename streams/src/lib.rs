@@ -25,8 +25,8 @@ pub use dsl::{IntoSink, KStream, sink};
 pub use error::{Error, Result};
 pub use operators::{Emitter, Split, ValueEmitter};
 pub use processor::{
-    ErrorClass, Failure, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Headers, Outcome, Processor, ProcessorContext,
-    Record, RecordMetadata,
+    ErrorClass, Failure, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Headers, Outcome,
+    Processor, ProcessorContext, Record, RecordMetadata,
 };
 pub use serde::{By, ByType, Json, Keyless};
 pub use streams_macros::{Json, topology};
@@ -38,7 +38,8 @@ pub mod prelude {
     pub use crate::config::{ErrorPolicy, Guarantee, OffsetReset};
     pub use crate::dsl::KStream;
     pub use crate::processor::{
-        FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Headers, Outcome, Processor, ProcessorContext, Record,
+        FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Headers, Outcome, Processor,
+        ProcessorContext, Record,
     };
     pub use crate::serde::{By, ByType, HasSerde, Json, Keyless, Serde};
     pub use crate::testing::TopologyTestDriver;

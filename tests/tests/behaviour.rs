@@ -37,7 +37,12 @@ impl Report {
 
     /// Fails if a case differs, or if none was compared: an empty directory proves nothing.
     fn verdict(&self) -> Result<(), String> {
-        let differences: Vec<&str> = self.0.values().flat_map(|t| &t.differences).map(String::as_str).collect();
+        let differences: Vec<&str> = self
+            .0
+            .values()
+            .flat_map(|t| &t.differences)
+            .map(String::as_str)
+            .collect();
         if !differences.is_empty() {
             return Err(differences.join("\n"));
         }
@@ -50,16 +55,41 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<28} {:>6} {:>8} {:>8} {:>6} {:>8}", "topology", "equal", "steps", "emitted", "failed", "unknown")?;
+        writeln!(
+            f,
+            "{:<28} {:>6} {:>8} {:>8} {:>6} {:>8}",
+            "topology", "equal", "steps", "emitted", "failed", "unknown"
+        )?;
         let mut line = |name: &str, counts: [usize; 5]| {
             let [equal, steps, emitted, failed, unknown] = counts;
-            writeln!(f, "{name:<28} {equal:>6} {steps:>8} {emitted:>8} {failed:>6} {unknown:>8}")
+            writeln!(
+                f,
+                "{name:<28} {equal:>6} {steps:>8} {emitted:>8} {failed:>6} {unknown:>8}"
+            )
         };
         for (name, tally) in &self.0 {
-            line(name, [tally.equal, tally.steps, tally.emitted, tally.differences.len(), tally.unknown])?;
+            line(
+                name,
+                [
+                    tally.equal,
+                    tally.steps,
+                    tally.emitted,
+                    tally.differences.len(),
+                    tally.unknown,
+                ],
+            )?;
         }
         let failed = self.sum(|t| t.differences.len());
-        line("all", [self.sum(|t| t.equal), self.sum(|t| t.steps), self.sum(|t| t.emitted), failed, self.sum(|t| t.unknown)])
+        line(
+            "all",
+            [
+                self.sum(|t| t.equal),
+                self.sum(|t| t.steps),
+                self.sum(|t| t.emitted),
+                failed,
+                self.sum(|t| t.unknown),
+            ],
+        )
     }
 }
 
@@ -97,7 +127,9 @@ fn replay_all(directory: &Path) -> Report {
 }
 
 enum Replayed {
-    Equal { emitted: usize },
+    Equal {
+        emitted: usize,
+    },
     Different(String),
     /// The topology is not built here yet.
     Unknown,
@@ -105,7 +137,9 @@ enum Replayed {
 
 fn replay(case: &Case) -> Replayed {
     let notes = Notes::default();
-    let Some(topology) = topologies::build(&case.topology, &notes) else { return Replayed::Unknown };
+    let Some(topology) = topologies::build(&case.topology, &notes) else {
+        return Replayed::Unknown;
+    };
     if !case.parameters.is_empty() || !case.stores.is_empty() {
         return Replayed::Unknown;
     }
@@ -116,7 +150,9 @@ fn replay(case: &Case) -> Replayed {
         let found = table::by_topic(notes.take().into_iter().chain(outputs(&mut driver)));
         let expected = table::by_topic(step.expect.iter().cloned());
         if found != expected || failed.is_some() != step.fails {
-            let failed = failed.map(|e| format!(", and failed: {e}")).unwrap_or_default();
+            let failed = failed
+                .map(|e| format!(", and failed: {e}"))
+                .unwrap_or_default();
             return Replayed::Different(format!(
                 "{}, step {at}: {step:?}\n  expected {expected:?}\n  found    {found:?}{failed}",
                 case.case
@@ -136,7 +172,10 @@ fn run(driver: &mut TopologyTestDriver, step: &Step) -> streams::Result<()> {
 }
 
 fn outputs(driver: &mut TopologyTestDriver) -> impl Iterator<Item = Emitted> + use<> {
-    driver.read_all_raw().into_iter().map(|(topic, record): (String, RawRecord)| Emitted::of(topic, &record))
+    driver
+        .read_all_raw()
+        .into_iter()
+        .map(|(topic, record): (String, RawRecord)| Emitted::of(topic, &record))
 }
 
 const CASE: &str = r#"{
@@ -162,7 +201,13 @@ fn a_difference_in_any_part_is_noticed() {
     ] {
         let changed = after.replacen(part, other, 1);
         assert_ne!(changed, after, "{part}");
-        assert!(matches!(replay_text(&format!("{before}{changed}")), Replayed::Different(_)), "{part}");
+        assert!(
+            matches!(
+                replay_text(&format!("{before}{changed}")),
+                Replayed::Different(_)
+            ),
+            "{part}"
+        );
     }
 }
 
@@ -172,7 +217,11 @@ fn a_directory_without_known_cases_fails() {
     assert!(replay_all(directory.path()).verdict().is_err());
     let topology = directory.path().join("unheard-of");
     std::fs::create_dir(&topology).expect("a directory");
-    std::fs::write(topology.join("own.json"), CASE.replace(r#"topology": "filter"#, r#"topology": "unheard-of"#)).expect("a file");
+    std::fs::write(
+        topology.join("own.json"),
+        CASE.replace(r#"topology": "filter"#, r#"topology": "unheard-of"#),
+    )
+    .expect("a file");
     let report = replay_all(directory.path());
     assert_eq!(report.sum(|t| t.unknown), 1);
     assert!(report.verdict().is_err());

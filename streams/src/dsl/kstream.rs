@@ -20,13 +20,21 @@ pub struct KStream<K: ?Sized, V: ?Sized> {
 
 impl<K: ?Sized, V: ?Sized> Clone for KStream<K, V> {
     fn clone(&self) -> Self {
-        Self { outlet: self.outlet.clone(), node: self.node, builder: self.builder.clone() }
+        Self {
+            outlet: self.outlet.clone(),
+            node: self.node,
+            builder: self.builder.clone(),
+        }
     }
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     pub(crate) fn new(outlet: Rc<Outlet<K, V>>, node: NodeId, builder: TopologyBuilder) -> Self {
-        Self { outlet, node, builder }
+        Self {
+            outlet,
+            node,
+            builder,
+        }
     }
 
     /// Calls the operator that this stream comes from `name`, instead of after the `let` around it.
@@ -53,7 +61,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         let node = self.node_behind(Kind::Operator(operator));
         let outlet = Outlet::new();
         let children = outlet.clone();
-        self.outlet.add(Box::new(move || Box::new(make(children.link()))));
+        self.outlet
+            .add(Box::new(move || Box::new(make(children.link()))));
         KStream::new(outlet, node, self.builder.clone())
     }
 
@@ -67,7 +76,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// Adds a node behind this stream, for people; the link is the caller's.
     #[track_caller]
     pub(crate) fn node_behind(&self, kind: Kind) -> NodeId {
-        self.builder.add(NodeSpec::new(kind, &[self.node], Location::caller()))
+        self.builder
+            .add(NodeSpec::new(kind, &[self.node], Location::caller()))
     }
 
     pub(crate) fn outlet(&self) -> &Rc<Outlet<K, V>> {

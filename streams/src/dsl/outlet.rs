@@ -15,7 +15,10 @@ pub(crate) struct Outlet<K: ?Sized, V: ?Sized> {
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Outlet<K, V> {
     pub(crate) fn new() -> Rc<Self> {
-        Rc::new(Self { children: RefCell::default(), shared: RefCell::new(None) })
+        Rc::new(Self {
+            children: RefCell::default(),
+            shared: RefCell::new(None),
+        })
     }
 
     pub(crate) fn add(&self, child: Link<K, V>) {

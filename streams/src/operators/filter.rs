@@ -20,7 +20,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
-    pub fn filter(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KStream<K, V> {
+    pub fn filter(
+        &self,
+        predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
+    ) -> KStream<K, V> {
         self.then("filter", |next| Filter { predicate, next })
     }
 
@@ -40,8 +43,14 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
-    pub fn filter_not(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KStream<K, V> {
-        self.then("filter-not", |next| Filter { predicate: move |key: &K, value: &V| !predicate(key, value), next })
+    pub fn filter_not(
+        &self,
+        predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
+    ) -> KStream<K, V> {
+        self.then("filter-not", |next| Filter {
+            predicate: move |key: &K, value: &V| !predicate(key, value),
+            next,
+        })
     }
 }
 
@@ -53,7 +62,11 @@ struct Filter<F, K: ?Sized, V: ?Sized> {
 impl<K: ?Sized, V: ?Sized, F: Fn(&K, &V) -> bool + Send + Sync> Process<K, V> for Filter<F, K, V> {
     #[inline]
     fn process(&self, cx: &mut Context, record: Record<'_, K, V>) -> Outcome {
-        if (self.predicate)(record.key, record.value) { self.next.process(cx, record) } else { Ok(()) }
+        if (self.predicate)(record.key, record.value) {
+            self.next.process(cx, record)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -76,6 +89,9 @@ mod tests {
             driver.pipe_record("in", &record(key, n)).unwrap();
         }
         assert_eq!(driver.read::<String, i64>("yes").unwrap(), [record("k", 2)]);
-        assert_eq!(driver.read::<String, i64>("no").unwrap(), [record("k", 1), record("other", 3)]);
+        assert_eq!(
+            driver.read::<String, i64>("no").unwrap(),
+            [record("k", 1), record("other", 3)]
+        );
     }
 }

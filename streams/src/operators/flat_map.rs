@@ -66,7 +66,9 @@ impl<K: ?Sized, V: ?Sized> Emitter<'_, K, V> {
     /// Passes a record on. Once one has failed the rest is ignored, since the whole input has failed with it.
     pub fn emit(&mut self, key: &K, value: &V) {
         if self.outcome.is_ok() {
-            self.outcome = self.next.process(self.cx, self.from.with_key(key).with_value(value));
+            self.outcome = self
+                .next
+                .process(self.cx, self.from.with_key(key).with_value(value));
         }
     }
 }
@@ -83,7 +85,8 @@ where
 {
     fn process(&self, cx: &mut Context, record: Record<'_, K, V>) -> Outcome {
         for (key, value) in (self.map)(record.key, record.value) {
-            self.next.process(cx, record.with_key(&key).with_value(&value))?;
+            self.next
+                .process(cx, record.with_key(&key).with_value(&value))?;
         }
         Ok(())
     }
@@ -100,7 +103,12 @@ where
 {
     fn process(&self, cx: &mut Context, record: Record<'_, K, V>) -> Outcome {
         let from = record.with_key(&()).with_value(&());
-        let mut emitter = Emitter { cx, next: &*self.next, from, outcome: Ok(()) };
+        let mut emitter = Emitter {
+            cx,
+            next: &*self.next,
+            from,
+            outcome: Ok(()),
+        };
         (self.map)(record.key, record.value, &mut emitter);
         emitter.outcome
     }
@@ -117,11 +125,30 @@ mod tests {
     fn both_forms_keep_timestamp_and_headers() {
         let builder = TopologyBuilder::new("app");
         let input = builder.stream::<Keyless, str>("in");
-        input.flat_map(|_, line| line.split(' ').map(|w| (w.to_owned(), 1_u64)).collect::<Vec<_>>()).to("owned");
-        input.flat_map_emit::<str, u64>(|_, line, out| line.split(' ').for_each(|w| out.emit(w, &1))).to("lent");
+        input
+            .flat_map(|_, line| {
+                line.split(' ')
+                    .map(|w| (w.to_owned(), 1_u64))
+                    .collect::<Vec<_>>()
+            })
+            .to("owned");
+        input
+            .flat_map_emit::<str, u64>(|_, line, out| line.split(' ').for_each(|w| out.emit(w, &1)))
+            .to("lent");
         let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
-        driver.pipe_record("in", &TestRecord::new(Keyless, "a b".to_owned()).at(5).header("h", "1")).unwrap();
-        let expected = ["a", "b"].map(|word| TestRecord::new(word.to_owned(), 1_u64).at(5).header("h", "1"));
+        driver
+            .pipe_record(
+                "in",
+                &TestRecord::new(Keyless, "a b".to_owned())
+                    .at(5)
+                    .header("h", "1"),
+            )
+            .unwrap();
+        let expected = ["a", "b"].map(|word| {
+            TestRecord::new(word.to_owned(), 1_u64)
+                .at(5)
+                .header("h", "1")
+        });
         assert_eq!(driver.read::<String, u64>("owned").unwrap(), expected);
         assert_eq!(driver.read::<String, u64>("lent").unwrap(), expected);
     }

@@ -97,7 +97,12 @@ where
     F: Fn(&V, &mut ValueEmitter<'_, K, V2>) + Send + Sync,
 {
     fn process(&self, cx: &mut Context, record: Record<'_, K, V>) -> Outcome {
-        let mut emitter = ValueEmitter { cx, next: &*self.next, from: record.with_value(&()), outcome: Ok(()) };
+        let mut emitter = ValueEmitter {
+            cx,
+            next: &*self.next,
+            from: record.with_value(&()),
+            outcome: Ok(()),
+        };
         (self.map)(record.value, &mut emitter);
         emitter.outcome
     }
@@ -115,13 +120,27 @@ mod tests {
     fn both_forms_keep_key_timestamp_and_headers() {
         let builder = TopologyBuilder::new("app");
         let input = builder.stream::<str, str>("in");
-        input.flat_map_values(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>()).to("owned");
-        input.flat_map_values_emit::<str>(|line, out| line.split(' ').for_each(|w| out.emit(w))).to("lent");
+        input
+            .flat_map_values(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>())
+            .to("owned");
+        input
+            .flat_map_values_emit::<str>(|line, out| line.split(' ').for_each(|w| out.emit(w)))
+            .to("lent");
         let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
-        let record = |value: &str| TestRecord::new("k".to_owned(), value.to_owned()).at(5).header("h", "1");
+        let record = |value: &str| {
+            TestRecord::new("k".to_owned(), value.to_owned())
+                .at(5)
+                .header("h", "1")
+        };
         driver.pipe_record("in", &record("a b")).unwrap();
-        assert_eq!(driver.read::<String, String>("owned").unwrap(), [record("a"), record("b")]);
-        assert_eq!(driver.read::<String, String>("lent").unwrap(), [record("a"), record("b")]);
+        assert_eq!(
+            driver.read::<String, String>("owned").unwrap(),
+            [record("a"), record("b")]
+        );
+        assert_eq!(
+            driver.read::<String, String>("lent").unwrap(),
+            [record("a"), record("b")]
+        );
     }
 
     /// Refuses the text "bad".
@@ -147,8 +166,11 @@ mod tests {
             builder.on_produce_error(ErrorPolicy::Skip);
             let input = builder.stream::<Keyless, str>("in");
             let words = match emit {
-                false => input.flat_map_values(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>()),
-                true => input.flat_map_values_emit(|line, out| line.split(' ').for_each(|w| out.emit(&w.to_owned()))),
+                false => input
+                    .flat_map_values(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>()),
+                true => input.flat_map_values_emit(|line, out| {
+                    line.split(' ').for_each(|w| out.emit(&w.to_owned()))
+                }),
             };
             words.to_with("out", ByType, By(Picky));
             let mut driver = TopologyTestDriver::new(builder.build()).unwrap();

@@ -52,12 +52,17 @@ mod tests {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let notes = seen.clone();
         let builder = TopologyBuilder::new("app");
-        builder.stream::<String, i64>("in").for_each(move |key, n| notes.lock().unwrap().push((key.clone(), *n)));
+        builder
+            .stream::<String, i64>("in")
+            .for_each(move |key, n| notes.lock().unwrap().push((key.clone(), *n)));
         let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
         for n in [1_i64, 2] {
             driver.pipe("in", "k", &n).unwrap();
         }
-        assert_eq!(*seen.lock().unwrap(), [("k".to_owned(), 1), ("k".to_owned(), 2)]);
+        assert_eq!(
+            *seen.lock().unwrap(),
+            [("k".to_owned(), 1), ("k".to_owned(), 2)]
+        );
         assert!(driver.read_all_raw().is_empty());
     }
 }

@@ -19,7 +19,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
-    pub fn map<K2: 'static, V2: 'static>(&self, map: impl Fn(&K, &V) -> (K2, V2) + Send + Sync + 'static) -> KStream<K2, V2> {
+    pub fn map<K2: 'static, V2: 'static>(
+        &self,
+        map: impl Fn(&K, &V) -> (K2, V2) + Send + Sync + 'static,
+    ) -> KStream<K2, V2> {
         self.then("map", |next| Map { map, next })
     }
 }
@@ -29,11 +32,14 @@ struct Map<F, K2: ?Sized, V2: ?Sized> {
     next: Next<K2, V2>,
 }
 
-impl<K: ?Sized, V: ?Sized, K2, V2, F: Fn(&K, &V) -> (K2, V2) + Send + Sync> Process<K, V> for Map<F, K2, V2> {
+impl<K: ?Sized, V: ?Sized, K2, V2, F: Fn(&K, &V) -> (K2, V2) + Send + Sync> Process<K, V>
+    for Map<F, K2, V2>
+{
     #[inline]
     fn process(&self, cx: &mut Context, record: Record<'_, K, V>) -> Outcome {
         let (key, value) = (self.map)(record.key, record.value);
-        self.next.process(cx, record.with_key(&key).with_value(&value))
+        self.next
+            .process(cx, record.with_key(&key).with_value(&value))
     }
 }
 
@@ -47,10 +53,20 @@ mod tests {
     #[test]
     fn timestamp_and_headers_stay() {
         let builder = TopologyBuilder::new("app");
-        builder.stream::<String, String>("in").map(|key, value| (value.clone(), key.clone())).to("out");
+        builder
+            .stream::<String, String>("in")
+            .map(|key, value| (value.clone(), key.clone()))
+            .to("out");
         let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
-        let record = |key: &str, value: &str| TestRecord::new(key.to_owned(), value.to_owned()).at(5).header("h", "1");
+        let record = |key: &str, value: &str| {
+            TestRecord::new(key.to_owned(), value.to_owned())
+                .at(5)
+                .header("h", "1")
+        };
         driver.pipe_record("in", &record("k", "v")).unwrap();
-        assert_eq!(driver.read::<String, String>("out").unwrap(), [record("v", "k")]);
+        assert_eq!(
+            driver.read::<String, String>("out").unwrap(),
+            [record("v", "k")]
+        );
     }
 }

@@ -18,8 +18,14 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
-    pub fn map_values<V2: 'static>(&self, map: impl Fn(&V) -> V2 + Send + Sync + 'static) -> KStream<K, V2> {
-        self.then("map-values", |next| MapValues { map: move |_: &K, value: &V| map(value), next })
+    pub fn map_values<V2: 'static>(
+        &self,
+        map: impl Fn(&V) -> V2 + Send + Sync + 'static,
+    ) -> KStream<K, V2> {
+        self.then("map-values", |next| MapValues {
+            map: move |_: &K, value: &V| map(value),
+            next,
+        })
     }
 
     /// Makes each value into another one, with a view of the key, which stays as it is.
@@ -37,7 +43,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
-    pub fn map_values_with_key<V2: 'static>(&self, map: impl Fn(&K, &V) -> V2 + Send + Sync + 'static) -> KStream<K, V2> {
+    pub fn map_values_with_key<V2: 'static>(
+        &self,
+        map: impl Fn(&K, &V) -> V2 + Send + Sync + 'static,
+    ) -> KStream<K, V2> {
         self.then("map-values", |next| MapValues { map, next })
     }
 }
@@ -47,7 +56,9 @@ struct MapValues<F, K: ?Sized, V2: ?Sized> {
     next: Next<K, V2>,
 }
 
-impl<K: ?Sized, V: ?Sized, V2, F: Fn(&K, &V) -> V2 + Send + Sync> Process<K, V> for MapValues<F, K, V2> {
+impl<K: ?Sized, V: ?Sized, V2, F: Fn(&K, &V) -> V2 + Send + Sync> Process<K, V>
+    for MapValues<F, K, V2>
+{
     #[inline]
     fn process(&self, cx: &mut Context, record: Record<'_, K, V>) -> Outcome {
         let value = (self.map)(record.key, record.value);
@@ -67,11 +78,16 @@ mod tests {
         let builder = TopologyBuilder::new("app");
         let input = builder.stream::<String, i64>("in");
         input.map_values(|n| n + 1).to("plus-one");
-        input.map_values_with_key(|key, n| n + key.len() as i64).to("plus-length");
+        input
+            .map_values_with_key(|key, n| n + key.len() as i64)
+            .to("plus-length");
         let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
         let record = |n: i64| TestRecord::new("key".to_owned(), n).at(5).header("h", "1");
         driver.pipe_record("in", &record(1)).unwrap();
         assert_eq!(driver.read::<String, i64>("plus-one").unwrap(), [record(2)]);
-        assert_eq!(driver.read::<String, i64>("plus-length").unwrap(), [record(4)]);
+        assert_eq!(
+            driver.read::<String, i64>("plus-length").unwrap(),
+            [record(4)]
+        );
     }
 }

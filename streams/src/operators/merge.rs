@@ -28,12 +28,18 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
             builder.add_error(format!("{at}: the two streams belong to different topologies; both must come from one builder"));
             return self.clone();
         }
-        let node = builder.add(NodeSpec::new(Kind::Operator("merge"), &[self.node(), other.node()], at));
+        let node = builder.add(NodeSpec::new(
+            Kind::Operator("merge"),
+            &[self.node(), other.node()],
+            at,
+        ));
         let outlet = Outlet::<K, V>::new();
         for parent in [self, other] {
             let children = outlet.clone();
             // No node runs for a merge: both parents' edges lead to the same children.
-            parent.outlet().add(Box::new(move || children.link_shared()));
+            parent
+                .outlet()
+                .add(Box::new(move || children.link_shared()));
         }
         KStream::new(outlet, node, builder.clone())
     }
@@ -48,7 +54,10 @@ mod tests {
     #[test]
     fn what_follows_a_merge_is_there_once() {
         let builder = TopologyBuilder::new("app");
-        let (one, two) = (builder.stream::<Keyless, str>("one"), builder.stream::<Keyless, str>("two"));
+        let (one, two) = (
+            builder.stream::<Keyless, str>("one"),
+            builder.stream::<Keyless, str>("two"),
+        );
         let merged = one.merge(&two);
         merged.to("out");
         merged.filter(|_, v| v.len() > 1).to("long");
@@ -73,9 +82,14 @@ mod tests {
     fn streams_of_two_topologies_cannot_be_merged() {
         let (builder, other) = (TopologyBuilder::new("app"), TopologyBuilder::new("other"));
         let foreign = other.stream::<Keyless, str>("two");
+        let own = builder.stream::<Keyless, str>("one");
         let line = line!() + 1;
-        builder.stream::<Keyless, str>("one").merge(&foreign).to("out");
+        let merged = own.merge(&foreign);
+        merged.to("out");
         let error = builder.build().check().unwrap_err().to_string();
-        assert!(error.contains(&format!("merge.rs:{line}:")) && error.contains("different topologies"), "{error}");
+        assert!(
+            error.contains(&format!("merge.rs:{line}:")) && error.contains("different topologies"),
+            "{error}"
+        );
     }
 }

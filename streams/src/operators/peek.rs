@@ -58,9 +58,13 @@ mod tests {
         let notes = seen.clone();
         let builder = TopologyBuilder::new("app");
         let input = builder.stream::<String, i64>("in");
-        input.peek(move |key, n| notes.lock().unwrap().push((key.clone(), *n))).to("out");
+        input
+            .peek(move |key, n| notes.lock().unwrap().push((key.clone(), *n)))
+            .to("out");
         let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
-        let record = TestRecord::new("k".to_owned(), 1_i64).at(5).header("h", "1");
+        let record = TestRecord::new("k".to_owned(), 1_i64)
+            .at(5)
+            .header("h", "1");
         driver.pipe_record("in", &record).unwrap();
         assert_eq!(*seen.lock().unwrap(), [("k".to_owned(), 1)]);
         assert_eq!(driver.read::<String, i64>("out").unwrap(), [record]);

@@ -25,7 +25,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         K: Debug,
         V: Debug,
     {
-        self.end(Kind::Operator("print"), Print { label: label.to_owned(), open: stdout as fn() -> Stdout });
+        self.end(
+            Kind::Operator("print"),
+            Print {
+                label: label.to_owned(),
+                open: stdout as fn() -> Stdout,
+            },
+        );
     }
 }
 
@@ -35,7 +41,9 @@ struct Print<F> {
     open: F,
 }
 
-impl<K: Debug + ?Sized, V: Debug + ?Sized, W: Write, F: Fn() -> W + Send + Sync> Process<K, V> for Print<F> {
+impl<K: Debug + ?Sized, V: Debug + ?Sized, W: Write, F: Fn() -> W + Send + Sync> Process<K, V>
+    for Print<F>
+{
     fn process(&self, _: &mut Context, record: Record<'_, K, V>) -> Outcome {
         let line = format!("[{}]: {:?}, {:?}\n", self.label, record.key, record.value);
         // Where nobody listens any more (`job | head`), the job goes on all the same.
@@ -70,7 +78,13 @@ mod tests {
         let copy = paper.clone();
         let builder = TopologyBuilder::new("app");
         let numbers = builder.stream::<str, Option<i64>>("in");
-        numbers.end(Kind::Operator("print"), Print { label: "seen".to_owned(), open: move || copy.clone() });
+        numbers.end(
+            Kind::Operator("print"),
+            Print {
+                label: "seen".to_owned(),
+                open: move || copy.clone(),
+            },
+        );
         let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
         driver.pipe("in", "a", &Some(1_i64)).unwrap();
         driver.pipe("in", "b", &None::<i64>).unwrap();

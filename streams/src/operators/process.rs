@@ -39,12 +39,18 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         &self,
         supplier: impl Fn() -> P + Send + Sync + 'static,
     ) -> KStream<P::KeyOut, P::ValueOut> {
-        let slot = self.builder().add_supplier(Box::new(move || Box::new(supplier())));
+        let slot = self
+            .builder()
+            .add_supplier(Box::new(move || Box::new(supplier())));
         let node = self.node_behind(Kind::Operator("process"));
         let outlet = Outlet::new();
         let children = outlet.clone();
         self.outlet().add(Box::new(move || {
-            Box::new(ProcessorNode::<P, K, V, _, _> { slot, next: children.link(), of: PhantomData })
+            Box::new(ProcessorNode::<P, K, V, _, _> {
+                slot,
+                next: children.link(),
+                of: PhantomData,
+            })
         }));
         KStream::new(outlet, node, self.builder().clone())
     }
@@ -64,10 +70,21 @@ mod tests {
     impl Processor<String, str> for Teller {
         type KeyOut = String;
         type ValueOut = str;
-        fn process(&mut self, record: Record<'_, String, str>, cx: &mut ProcessorContext<'_, String, str>) -> Outcome {
+        fn process(
+            &mut self,
+            record: Record<'_, String, str>,
+            cx: &mut ProcessorContext<'_, String, str>,
+        ) -> Outcome {
             self.0 += 1;
             let at = cx.record_metadata();
-            let text = format!("{}/{}/{} {} {}", at.topic, at.partition, at.offset, cx.stream_time(), self.0);
+            let text = format!(
+                "{}/{}/{} {} {}",
+                at.topic,
+                at.partition,
+                at.offset,
+                cx.stream_time(),
+                self.0
+            );
             cx.forward(record.with_value(&text))?;
             match record.value {
                 "panic" => panic!("as it was told"),
@@ -80,7 +97,10 @@ mod tests {
     fn driver(policy: ErrorPolicy) -> TopologyTestDriver {
         let builder = TopologyBuilder::new("app");
         builder.on_process_error(policy);
-        builder.stream::<String, str>("in").process(Teller::default).to("out");
+        builder
+            .stream::<String, str>("in")
+            .process(Teller::default)
+            .to("out");
         TopologyTestDriver::new(builder.build()).unwrap()
     }
 
@@ -94,7 +114,10 @@ mod tests {
         driver.pipe_record_to("in", 0, &record("").at(7)).unwrap();
         driver.pipe_record_to("in", 2, &record("").at(5)).unwrap();
         driver.pipe_record_to("in", 0, &record("").at(3)).unwrap();
-        assert_eq!(driver.read_values::<String>("out").unwrap(), ["in/0/0 7 1", "in/2/0 5 1", "in/0/1 7 2"]);
+        assert_eq!(
+            driver.read_values::<String>("out").unwrap(),
+            ["in/0/0 7 1", "in/2/0 5 1", "in/0/1 7 2"]
+        );
     }
 
     #[test]
@@ -104,28 +127,50 @@ mod tests {
             for value in ["", value, ""] {
                 driver.pipe("in", "k", value).unwrap();
             }
-            assert_eq!(driver.read_values::<String>("out").unwrap(), ["in/0/0 0 1", "in/0/2 0 3"]);
+            assert_eq!(
+                driver.read_values::<String>("out").unwrap(),
+                ["in/0/0 0 1", "in/0/2 0 3"]
+            );
         }
     }
 
     #[test]
     fn a_panic_under_fail_is_an_error_that_tells_record_and_message() {
-        let error = driver(ErrorPolicy::Fail).pipe("in", "k", "panic").unwrap_err().to_string();
-        assert!(error.contains("process failed") && error.contains("offset 0 of in-0"), "{error}");
+        let error = driver(ErrorPolicy::Fail)
+            .pipe("in", "k", "panic")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("process failed") && error.contains("offset 0 of in-0"),
+            "{error}"
+        );
         assert!(error.contains("as it was told"), "{error}");
     }
 
     #[test]
     fn a_dead_letter_is_the_record_as_it_was_with_the_reason_behind_its_headers() {
         let mut driver = driver(ErrorPolicy::DeadLetter("dead".to_owned()));
-        driver.pipe_record("in", &record("fail").at(4).header("own", "1")).unwrap();
+        driver
+            .pipe_record("in", &record("fail").at(4).header("own", "1"))
+            .unwrap();
         let dead = driver.read::<String, String>("dead").unwrap();
         let reason = "invalid digit found in string";
-        let expected = [("exception", "process"), ("message", reason), ("topic", "in"), ("partition", "0"), ("offset", "0")];
+        let expected = [
+            ("exception", "process"),
+            ("message", reason),
+            ("topic", "in"),
+            ("partition", "0"),
+            ("offset", "0"),
+        ];
         let with_reason = |record: TestRecord<_, _>, (name, value): &(&str, &str)| {
             record.header(&format!("__streams.errors.{name}"), value)
         };
-        assert_eq!(dead, [expected.iter().fold(record("fail").at(4).header("own", "1"), with_reason)]);
+        assert_eq!(
+            dead,
+            [expected
+                .iter()
+                .fold(record("fail").at(4).header("own", "1"), with_reason)]
+        );
         assert!(driver.read_all_raw().is_empty());
     }
 }

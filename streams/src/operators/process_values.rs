@@ -39,12 +39,18 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         &self,
         supplier: impl Fn() -> P + Send + Sync + 'static,
     ) -> KStream<K, P::ValueOut> {
-        let slot = self.builder().add_supplier(Box::new(move || Box::new(supplier())));
+        let slot = self
+            .builder()
+            .add_supplier(Box::new(move || Box::new(supplier())));
         let node = self.node_behind(Kind::Operator("process-values"));
         let outlet = Outlet::new();
         let children = outlet.clone();
         self.outlet().add(Box::new(move || {
-            Box::new(FixedKeyNode::<P, V, K, _> { slot, next: children.link(), of: PhantomData })
+            Box::new(FixedKeyNode::<P, V, K, _> {
+                slot,
+                next: children.link(),
+                of: PhantomData,
+            })
         }));
         KStream::new(outlet, node, self.builder().clone())
     }
@@ -63,10 +69,23 @@ mod tests {
 
     impl FixedKeyProcessor<String, str> for Numbered {
         type ValueOut = str;
-        fn process(&mut self, record: FixedKeyRecord<'_, String, str>, cx: &mut FixedKeyContext<'_, String, str>) -> Outcome {
+        fn process(
+            &mut self,
+            record: FixedKeyRecord<'_, String, str>,
+            cx: &mut FixedKeyContext<'_, String, str>,
+        ) -> Outcome {
             self.0 += 1;
-            let text = format!("{}:{} {}", self.0, record.value(), cx.record_metadata().offset);
-            cx.forward(record.with_value(text.as_str()).with_timestamp(record.timestamp() + cx.stream_time()))?;
+            let text = format!(
+                "{}:{} {}",
+                self.0,
+                record.value(),
+                cx.record_metadata().offset
+            );
+            cx.forward(
+                record
+                    .with_value(text.as_str())
+                    .with_timestamp(record.timestamp() + cx.stream_time()),
+            )?;
             assert_ne!(record.value(), "panic");
             cx.forward(record.with_headers(Headers::EMPTY))
         }
@@ -76,14 +95,26 @@ mod tests {
     fn values_times_and_headers_change_and_the_key_stays() {
         let builder = TopologyBuilder::new("app");
         builder.on_process_error(ErrorPolicy::Skip);
-        builder.stream::<String, str>("in").process_values(Numbered::default).to("out");
+        builder
+            .stream::<String, str>("in")
+            .process_values(Numbered::default)
+            .to("out");
         let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
-        let record = |value: &str| TestRecord::new("k".to_owned(), value.to_owned()).at(2).header("h", "1");
+        let record = |value: &str| {
+            TestRecord::new("k".to_owned(), value.to_owned())
+                .at(2)
+                .header("h", "1")
+        };
         for value in ["a", "panic", "b"] {
             driver.pipe_record("in", &record(value)).unwrap();
         }
         let bare = |value: &str| TestRecord::new("k".to_owned(), value.to_owned()).at(2);
-        let expected = [record("1:a 0").at(4), bare("a"), record("3:b 2").at(4), bare("b")];
+        let expected = [
+            record("1:a 0").at(4),
+            bare("a"),
+            record("3:b 2").at(4),
+            bare("b"),
+        ];
         assert_eq!(driver.read::<String, String>("out").unwrap(), expected);
     }
 }

@@ -24,7 +24,10 @@ impl TopologyBuilder {
     /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
-    pub fn stream<K: TopicKey + ?Sized + 'static, V: HasSerde + ?Sized + 'static>(&self, topic: &str) -> KStream<K, V> {
+    pub fn stream<K: TopicKey + ?Sized + 'static, V: HasSerde + ?Sized + 'static>(
+        &self,
+        topic: &str,
+    ) -> KStream<K, V> {
         self.source(topic, ByType, ByType)
     }
 
@@ -52,7 +55,13 @@ impl TopologyBuilder {
         let (key, value) = (key.serde(), value.serde());
         let outlet = Outlet::new();
         let children = outlet.clone();
-        let link = move || Box::new(TypedSource { key, value, next: children.link() }) as Box<_>;
+        let link = move || {
+            Box::new(TypedSource {
+                key,
+                value,
+                next: children.link(),
+            }) as Box<_>
+        };
         let node = self.add_source(topic, Location::caller(), Box::new(link));
         KStream::new(outlet, node, self.clone())
     }

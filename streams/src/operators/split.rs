@@ -36,10 +36,18 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     #[track_caller]
     pub fn split(&self) -> Split<K, V> {
         let node = self.node_behind(Kind::Operator("split"));
-        let draft = Rc::new(Draft { branches: RefCell::default(), default: RefCell::default() });
+        let draft = Rc::new(Draft {
+            branches: RefCell::default(),
+            default: RefCell::default(),
+        });
         let branches = draft.clone();
-        self.outlet().add(Box::new(move || Box::new(branches.link())));
-        Split { draft, node, builder: self.builder().clone() }
+        self.outlet()
+            .add(Box::new(move || Box::new(branches.link())));
+        Split {
+            draft,
+            node,
+            builder: self.builder().clone(),
+        }
     }
 }
 
@@ -60,7 +68,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Draft<K, V> {
     fn link(&self) -> Branches<K, V> {
         let branches = self.branches.take().into_iter();
         Branches {
-            branches: branches.map(|(predicate, link)| (predicate, link())).collect(),
+            branches: branches
+                .map(|(predicate, link)| (predicate, link()))
+                .collect(),
             default: self.default.take().map(|link| link()),
         }
     }
@@ -69,9 +79,15 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Draft<K, V> {
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Split<K, V> {
     /// The records for which `predicate` is true, and that no earlier branch has taken.
     #[track_caller]
-    pub fn branch(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KStream<K, V> {
+    pub fn branch(
+        &self,
+        predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
+    ) -> KStream<K, V> {
         let (stream, link) = self.new_branch("branch", Location::caller());
-        self.draft.branches.borrow_mut().push((Box::new(predicate), link));
+        self.draft
+            .branches
+            .borrow_mut()
+            .push((Box::new(predicate), link));
         stream
     }
 
@@ -83,11 +99,20 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Split<K, V> {
         stream
     }
 
-    fn new_branch(&self, role: &'static str, at: &'static Location<'static>) -> (KStream<K, V>, Link<K, V>) {
-        let node = self.builder.add(NodeSpec::new(Kind::Operator(role), &[self.node], at));
+    fn new_branch(
+        &self,
+        role: &'static str,
+        at: &'static Location<'static>,
+    ) -> (KStream<K, V>, Link<K, V>) {
+        let node = self
+            .builder
+            .add(NodeSpec::new(Kind::Operator(role), &[self.node], at));
         let outlet = Outlet::new();
         let children = outlet.clone();
-        (KStream::new(outlet, node, self.builder.clone()), Box::new(move || children.link()))
+        (
+            KStream::new(outlet, node, self.builder.clone()),
+            Box::new(move || children.link()),
+        )
     }
 }
 
@@ -98,7 +123,10 @@ struct Branches<K: ?Sized, V: ?Sized> {
 
 impl<K: ?Sized, V: ?Sized> Process<K, V> for Branches<K, V> {
     fn process(&self, cx: &mut Context, record: Record<'_, K, V>) -> Outcome {
-        let taken = self.branches.iter().find(|(wants, _)| wants(record.key, record.value));
+        let taken = self
+            .branches
+            .iter()
+            .find(|(wants, _)| wants(record.key, record.value));
         match taken.map(|(_, next)| next).or(self.default.as_ref()) {
             Some(next) => next.process(cx, record),
             None => Ok(()),

@@ -45,7 +45,14 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     #[track_caller]
     pub fn to_with(&self, topic: &str, key: impl WriteKey<K>, value: impl WriteValue<V>) {
         let number = self.builder().sink_topic(topic);
-        self.end(Kind::Sink(topic.to_owned()), Sink { topic: number, key: key.serde(), value: value.serde() });
+        self.end(
+            Kind::Sink(topic.to_owned()),
+            Sink {
+                topic: number,
+                key: key.serde(),
+                value: value.serde(),
+            },
+        );
     }
 }
 
@@ -75,10 +82,21 @@ mod tests {
         builder.stream::<str, str>("keyed").to("out");
         builder.stream::<Keyless, str>("keyless").to("out");
         let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
-        let record = TestRecord::new(Some(b"k".to_vec()), Some(b"v".to_vec())).at(5).header("h", "1");
+        let record = TestRecord::new(Some(b"k".to_vec()), Some(b"v".to_vec()))
+            .at(5)
+            .header("h", "1");
         driver.pipe_raw("keyed", 0, &record).unwrap();
         driver.pipe_raw("keyless", 0, &record).unwrap();
-        assert_eq!(driver.read_raw("out"), [record.clone(), TestRecord { key: None, ..record }]);
+        assert_eq!(
+            driver.read_raw("out"),
+            [
+                record.clone(),
+                TestRecord {
+                    key: None,
+                    ..record
+                }
+            ]
+        );
     }
 
     #[test]
@@ -89,6 +107,9 @@ mod tests {
         let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
         driver.pipe("in", &Keyless, "7").unwrap();
         driver.pipe("in", &Keyless, &None::<String>).unwrap();
-        assert_eq!(driver.read_values::<Option<String>>("out").unwrap(), [Some("7".to_owned()), None]);
+        assert_eq!(
+            driver.read_values::<Option<String>>("out").unwrap(),
+            [Some("7".to_owned()), None]
+        );
     }
 }

@@ -41,7 +41,14 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         key: impl WriteKey<K>,
         value: impl WriteValue<V>,
     ) {
-        self.end(Kind::DynamicSink, DynamicSink { topic_of, key: key.serde(), value: value.serde() });
+        self.end(
+            Kind::DynamicSink,
+            DynamicSink {
+                topic_of,
+                key: key.serde(),
+                value: value.serde(),
+            },
+        );
     }
 }
 
@@ -51,7 +58,8 @@ struct DynamicSink<F, KS, VS> {
     value: VS,
 }
 
-impl<K: ?Sized, V: ?Sized, T: AsRef<str>, F, KS: Serializer<K>, VS: Serializer<V>> Process<K, V> for DynamicSink<F, KS, VS>
+impl<K: ?Sized, V: ?Sized, T: AsRef<str>, F, KS: Serializer<K>, VS: Serializer<V>> Process<K, V>
+    for DynamicSink<F, KS, VS>
 where
     F: Fn(&K, &V) -> T + Send + Sync,
 {
@@ -84,7 +92,10 @@ mod tests {
         }
         assert_eq!(driver.read_values::<String>("a").unwrap(), ["a", "a"]);
         assert_eq!(driver.read_values::<String>("b").unwrap(), ["b"]);
-        assert_eq!(driver.read_values::<String>("fixed").unwrap(), ["a", "fixed", "fixed", "b", "a"]);
+        assert_eq!(
+            driver.read_values::<String>("fixed").unwrap(),
+            ["a", "fixed", "fixed", "b", "a"]
+        );
     }
 
     #[test]
@@ -92,7 +103,10 @@ mod tests {
         let mut driver = driver();
         for (topic, reason) in [("two words", "`two words`"), ("in", "loop")] {
             let error = driver.pipe("in", &Keyless, topic).unwrap_err().to_string();
-            assert!(error.contains("produce failed") && error.contains(reason), "{error}");
+            assert!(
+                error.contains("produce failed") && error.contains(reason),
+                "{error}"
+            );
         }
         assert!(driver.read_all_raw().is_empty());
         driver.pipe("in", &Keyless, "fine").unwrap();

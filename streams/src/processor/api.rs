@@ -62,7 +62,12 @@ impl<K: ?Sized, V: ?Sized> ProcessorContext<'_, K, V> {
     /// Passes a new record on.
     #[inline]
     pub fn forward_new(&mut self, key: &K, value: &V, timestamp: i64) -> Outcome {
-        self.forward(Record { key, value, timestamp, headers: Headers::EMPTY })
+        self.forward(Record {
+            key,
+            value,
+            timestamp,
+            headers: Headers::EMPTY,
+        })
     }
 
     /// Where the record that is being processed was read.
@@ -84,10 +89,18 @@ pub(crate) struct ProcessorNode<P, KIn: ?Sized, VIn: ?Sized, K: ?Sized, V: ?Size
     pub(crate) of: PhantomData<fn(&KIn, &VIn) -> P>,
 }
 
-impl<KIn: ?Sized, VIn: ?Sized, P: Processor<KIn, VIn>> Process<KIn, VIn> for ProcessorNode<P, KIn, VIn, P::KeyOut, P::ValueOut> {
+impl<KIn: ?Sized, VIn: ?Sized, P: Processor<KIn, VIn>> Process<KIn, VIn>
+    for ProcessorNode<P, KIn, VIn, P::KeyOut, P::ValueOut>
+{
     fn process(&self, cx: &mut Context, record: Record<'_, KIn, VIn>) -> Outcome {
         cx.with_slot::<P>(self.slot, |processor, task| {
-            processor.process(record, &mut ProcessorContext { task, next: &*self.next })
+            processor.process(
+                record,
+                &mut ProcessorContext {
+                    task,
+                    next: &*self.next,
+                },
+            )
         })
     }
 }

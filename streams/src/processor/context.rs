@@ -51,13 +51,24 @@ impl Context {
     }
 
     pub(crate) fn metadata(&self) -> RecordMetadata<'_> {
-        let topic = self.graph.topics.get(self.source).map(|t| t.name.as_str()).unwrap_or_default();
-        RecordMetadata { topic, partition: self.partition, offset: self.offset }
+        let topic = self
+            .graph
+            .topics
+            .get(self.source)
+            .map(|t| t.name.as_str())
+            .unwrap_or_default();
+        RecordMetadata {
+            topic,
+            partition: self.partition,
+            offset: self.offset,
+        }
     }
 
     pub(crate) fn topic_name(&self, topic: usize) -> &str {
         let fixed = &self.graph.sink_topics;
-        let name = fixed.get(topic).or_else(|| self.chosen.get(topic.checked_sub(fixed.len())?));
+        let name = fixed
+            .get(topic)
+            .or_else(|| self.chosen.get(topic.checked_sub(fixed.len())?));
         name.map(String::as_str).unwrap_or_default()
     }
 
@@ -70,10 +81,19 @@ impl Context {
         key: &KS,
         value: &VS,
     ) -> Outcome {
-        let Self { staged, graph, chosen, .. } = self;
+        let Self {
+            staged,
+            graph,
+            chosen,
+            ..
+        } = self;
         let name = || {
             let fixed = &graph.sink_topics;
-            fixed.get(topic).or_else(|| chosen.get(topic.checked_sub(fixed.len())?)).cloned().unwrap_or_default()
+            fixed
+                .get(topic)
+                .or_else(|| chosen.get(topic.checked_sub(fixed.len())?))
+                .cloned()
+                .unwrap_or_default()
         };
         staged.write(topic, name, &Output { record, key, value })
     }
@@ -89,7 +109,9 @@ impl Context {
     /// Numbers a topic that is seen for the first time.
     #[cold]
     fn number(&mut self, topic: &str) -> Result<usize, Box<Failure>> {
-        self.graph.check_chosen_topic(topic).map_err(Failure::topic)?;
+        self.graph
+            .check_chosen_topic(topic)
+            .map_err(Failure::topic)?;
         let fixed = &self.graph.sink_topics;
         let number = match fixed.iter().position(|t| t == topic) {
             Some(number) => number,
@@ -105,13 +127,23 @@ impl Context {
     /// Takes a processor out of its slot while it runs, so that it can use the whole context, and puts it back however
     /// that ends: a panic must not leave the slot empty.
     #[inline]
-    pub(crate) fn with_slot<P: 'static>(&mut self, slot: usize, run: impl FnOnce(&mut P, &mut Context) -> Outcome) -> Outcome {
+    pub(crate) fn with_slot<P: 'static>(
+        &mut self,
+        slot: usize,
+        run: impl FnOnce(&mut P, &mut Context) -> Outcome,
+    ) -> Outcome {
         let taken = self.slots.get_mut(slot).and_then(Option::take);
-        let mut borrowed = Borrowed { cx: self, slot, taken };
+        let mut borrowed = Borrowed {
+            cx: self,
+            slot,
+            taken,
+        };
         let Borrowed { cx, taken, .. } = &mut borrowed;
         match taken.as_deref_mut().and_then(|p| p.downcast_mut::<P>()) {
             Some(processor) => run(processor, cx),
-            None => Err(Box::new(Failure::new("a processor was entered while it was running"))),
+            None => Err(Box::new(Failure::new(
+                "a processor was entered while it was running",
+            ))),
         }
     }
 }

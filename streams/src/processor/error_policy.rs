@@ -23,7 +23,11 @@ pub(crate) enum Decision<'p> {
 }
 
 /// Applies the policy of the failure's class. The names of the headers are those of Kafka Streams' dead letter queue.
-pub(crate) fn decide<'p>(on_error: &'p OnError, failure: &Failure, at: &Location<'_>) -> Decision<'p> {
+pub(crate) fn decide<'p>(
+    on_error: &'p OnError,
+    failure: &Failure,
+    at: &Location<'_>,
+) -> Decision<'p> {
     let policy = match failure.class() {
         ErrorClass::Deserialize => &on_error.deserialize,
         ErrorClass::Process => &on_error.process,
@@ -32,13 +36,18 @@ pub(crate) fn decide<'p>(on_error: &'p OnError, failure: &Failure, at: &Location
     match policy {
         ErrorPolicy::Fail => Decision::Fail,
         ErrorPolicy::Skip => Decision::Skip,
-        ErrorPolicy::DeadLetter(topic) => Decision::DeadLetter { topic, headers: reasons(failure, at) },
+        ErrorPolicy::DeadLetter(topic) => Decision::DeadLetter {
+            topic,
+            headers: reasons(failure, at),
+        },
     }
 }
 
 fn reasons(failure: &Failure, at: &Location<'_>) -> Headers {
     let mut headers = Headers::default();
-    let mut add = |name: &str, value: String| headers.add(&format!("__streams.errors.{name}"), Some(value.as_bytes()));
+    let mut add = |name: &str, value: String| {
+        headers.add(&format!("__streams.errors.{name}"), Some(value.as_bytes()))
+    };
     add("exception", failure.class().to_string());
     add("message", failure.to_string());
     add("topic", at.topic.to_owned());
@@ -52,7 +61,11 @@ mod tests {
     use super::*;
     use crate::serde::SerdeError;
 
-    const AT: Location<'static> = Location { topic: "in", partition: 3, offset: 17 };
+    const AT: Location<'static> = Location {
+        topic: "in",
+        partition: 3,
+        offset: 17,
+    };
 
     #[test]
     fn each_class_has_its_own_policy() {
@@ -61,22 +74,44 @@ mod tests {
             process: ErrorPolicy::Fail,
             produce: ErrorPolicy::DeadLetter("rejected".to_owned()),
         };
-        assert_eq!(decide(&on_error, &Failure::unreadable("value", SerdeError::new("bad")), &AT), Decision::Skip);
+        assert_eq!(
+            decide(
+                &on_error,
+                &Failure::unreadable("value", SerdeError::new("bad")),
+                &AT
+            ),
+            Decision::Skip
+        );
         assert_eq!(decide(&on_error, &Failure::new("bad"), &AT), Decision::Fail);
         let produce = Failure::unwritable("value", "out", SerdeError::new("bad"));
-        assert!(matches!(decide(&on_error, &produce, &AT), Decision::DeadLetter { topic: "rejected", .. }));
+        assert!(matches!(
+            decide(&on_error, &produce, &AT),
+            Decision::DeadLetter {
+                topic: "rejected",
+                ..
+            }
+        ));
     }
 
     #[test]
     fn a_dead_letter_says_why_and_where_it_comes_from() {
-        let headers = reasons(&Failure::unreadable("value", SerdeError::new("not text")), &AT);
-        let all: Vec<_> = headers.iter().map(|(n, v)| (n, String::from_utf8_lossy(v.unwrap_or_default()))).collect();
+        let headers = reasons(
+            &Failure::unreadable("value", SerdeError::new("not text")),
+            &AT,
+        );
+        let all: Vec<_> = headers
+            .iter()
+            .map(|(n, v)| (n, String::from_utf8_lossy(v.unwrap_or_default())))
+            .collect();
         let all: Vec<_> = all.iter().map(|(n, v)| (*n, v.as_ref())).collect();
         assert_eq!(
             all,
             [
                 ("__streams.errors.exception", "deserialize"),
-                ("__streams.errors.message", "the value cannot be read: not text"),
+                (
+                    "__streams.errors.message",
+                    "the value cannot be read: not text"
+                ),
                 ("__streams.errors.topic", "in"),
                 ("__streams.errors.partition", "3"),
                 ("__streams.errors.offset", "17"),

@@ -51,26 +51,41 @@ enum Reason {
 impl Failure {
     /// A failure in user code.
     pub fn new(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { class: ErrorClass::Process, reason: Reason::User(reason.into()) }
+        Self {
+            class: ErrorClass::Process,
+            reason: Reason::User(reason.into()),
+        }
     }
 
     pub(crate) fn panicked(message: String) -> Self {
-        Self { class: ErrorClass::Process, reason: Reason::Panic(message) }
+        Self {
+            class: ErrorClass::Process,
+            reason: Reason::Panic(message),
+        }
     }
 
     #[cold]
     pub(crate) fn unreadable(part: &'static str, error: SerdeError) -> Box<Self> {
-        Box::new(Self { class: ErrorClass::Deserialize, reason: Reason::Unreadable(part, error) })
+        Box::new(Self {
+            class: ErrorClass::Deserialize,
+            reason: Reason::Unreadable(part, error),
+        })
     }
 
     #[cold]
     pub(crate) fn unwritable(part: &'static str, topic: &str, error: SerdeError) -> Box<Self> {
-        Box::new(Self { class: ErrorClass::Produce, reason: Reason::Unwritable(part, topic.to_owned(), error) })
+        Box::new(Self {
+            class: ErrorClass::Produce,
+            reason: Reason::Unwritable(part, topic.to_owned(), error),
+        })
     }
 
     #[cold]
     pub(crate) fn topic(reason: String) -> Box<Self> {
-        Box::new(Self { class: ErrorClass::Produce, reason: Reason::Topic(reason) })
+        Box::new(Self {
+            class: ErrorClass::Produce,
+            reason: Reason::Topic(reason),
+        })
     }
 
     /// The step at which it failed.
@@ -83,7 +98,9 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reason {
             Reason::Unreadable(part, error) => write!(f, "the {part} cannot be read: {error}"),
-            Reason::Unwritable(part, topic, error) => write!(f, "the {part} cannot be written to `{topic}`: {error}"),
+            Reason::Unwritable(part, topic, error) => {
+                write!(f, "the {part} cannot be written to `{topic}`: {error}")
+            }
             Reason::User(error) => error.fmt(f),
             Reason::Panic(message) => write!(f, "panicked: {message}"),
             Reason::Topic(reason) => f.write_str(reason),

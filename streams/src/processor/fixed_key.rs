@@ -39,7 +39,11 @@ pub trait FixedKeyProcessor<K: ?Sized, V: ?Sized>: Send + 'static {
     /// Processes one record, and forwards what comes of it: nothing, one record or many.
     ///
     /// An error goes where the job's `on_error(process = ..)` says, and nothing that was forwarded for this record leaves.
-    fn process(&mut self, record: FixedKeyRecord<'_, K, V>, cx: &mut FixedKeyContext<'_, K, Self::ValueOut>) -> Outcome;
+    fn process(
+        &mut self,
+        record: FixedKeyRecord<'_, K, V>,
+        cx: &mut FixedKeyContext<'_, K, Self::ValueOut>,
+    ) -> Outcome;
 }
 
 /// A record whose key cannot be changed.
@@ -131,10 +135,18 @@ pub(crate) struct FixedKeyNode<P, V: ?Sized, K: ?Sized, V2: ?Sized> {
     pub(crate) of: PhantomData<fn(&V) -> P>,
 }
 
-impl<K: ?Sized, V: ?Sized, P: FixedKeyProcessor<K, V>> Process<K, V> for FixedKeyNode<P, V, K, P::ValueOut> {
+impl<K: ?Sized, V: ?Sized, P: FixedKeyProcessor<K, V>> Process<K, V>
+    for FixedKeyNode<P, V, K, P::ValueOut>
+{
     fn process(&self, cx: &mut Context, record: Record<'_, K, V>) -> Outcome {
         cx.with_slot::<P>(self.slot, |processor, task| {
-            processor.process(FixedKeyRecord(record), &mut FixedKeyContext { task, next: &*self.next })
+            processor.process(
+                FixedKeyRecord(record),
+                &mut FixedKeyContext {
+                    task,
+                    next: &*self.next,
+                },
+            )
         })
     }
 }

@@ -35,7 +35,11 @@ struct Entry {
 
 impl Headers {
     /// No headers.
-    pub const EMPTY: &'static Headers = &Headers { names: String::new(), values: Vec::new(), entries: Vec::new() };
+    pub const EMPTY: &'static Headers = &Headers {
+        names: String::new(),
+        values: Vec::new(),
+        entries: Vec::new(),
+    };
 
     /// Appends a header.
     pub fn add(&mut self, name: &str, value: Option<&[u8]>) {
@@ -46,13 +50,17 @@ impl Headers {
             self.values.extend_from_slice(value);
             start..self.values.len()
         });
-        self.entries.push(Entry { name: name_start..self.names.len(), value });
+        self.entries.push(Entry {
+            name: name_start..self.names.len(),
+            value,
+        });
     }
 
     /// Removes every header of this name.
     pub fn remove(&mut self, name: &str) {
         let names = &self.names;
-        self.entries.retain(|entry| names.get(entry.name.clone()) != Some(name));
+        self.entries
+            .retain(|entry| names.get(entry.name.clone()) != Some(name));
     }
 
     /// Removes all headers.
@@ -66,13 +74,22 @@ impl Headers {
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, Option<&[u8]>)> {
         self.entries.iter().map(|entry| {
             let name = self.names.get(entry.name.clone()).unwrap_or_default();
-            (name, entry.value.clone().map(|range| self.values.get(range).unwrap_or_default()))
+            (
+                name,
+                entry
+                    .value
+                    .clone()
+                    .map(|range| self.values.get(range).unwrap_or_default()),
+            )
         })
     }
 
     /// The value of the last header of this name.
     pub fn last(&self, name: &str) -> Option<Option<&[u8]>> {
-        self.iter().rev().find(|(n, _)| *n == name).map(|(_, value)| value)
+        self.iter()
+            .rev()
+            .find(|(n, _)| *n == name)
+            .map(|(_, value)| value)
     }
 
     /// Whether there are none.
@@ -114,7 +131,9 @@ impl Eq for Headers {}
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |value: Option<&[u8]>| value.map(|v| String::from_utf8_lossy(v).into_owned());
-        f.debug_list().entries(self.iter().map(|(name, value)| (name, text(value)))).finish()
+        f.debug_list()
+            .entries(self.iter().map(|(name, value)| (name, text(value))))
+            .finish()
     }
 }
 
@@ -134,7 +153,14 @@ mod tests {
     fn order_and_repeated_names_are_kept() {
         let headers = sample();
         let all: Vec<_> = headers.iter().collect();
-        assert_eq!(all, [("a", Some(b"1".as_slice())), ("b", None), ("a", Some(b"".as_slice()))]);
+        assert_eq!(
+            all,
+            [
+                ("a", Some(b"1".as_slice())),
+                ("b", None),
+                ("a", Some(b"".as_slice()))
+            ]
+        );
         assert_eq!(headers.last("a"), Some(Some(b"".as_slice())));
         assert_eq!(headers.last("b"), Some(None));
         assert_eq!(headers.last("c"), None);
@@ -145,7 +171,10 @@ mod tests {
         let mut headers = sample();
         headers.remove("a");
         headers.add("c", Some(b"3"));
-        assert_eq!(headers.iter().collect::<Vec<_>>(), [("b", None), ("c", Some(b"3".as_slice()))]);
+        assert_eq!(
+            headers.iter().collect::<Vec<_>>(),
+            [("b", None), ("c", Some(b"3".as_slice()))]
+        );
     }
 
     #[test]

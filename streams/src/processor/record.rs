@@ -32,7 +32,12 @@ impl<'r, K: ?Sized, V: ?Sized> Record<'r, K, V> {
     where
         'r: 's,
     {
-        Record { key, value: self.value, timestamp: self.timestamp, headers: self.headers }
+        Record {
+            key,
+            value: self.value,
+            timestamp: self.timestamp,
+            headers: self.headers,
+        }
     }
 
     /// The same record with another value.
@@ -42,7 +47,12 @@ impl<'r, K: ?Sized, V: ?Sized> Record<'r, K, V> {
     where
         'r: 's,
     {
-        Record { key: self.key, value, timestamp: self.timestamp, headers: self.headers }
+        Record {
+            key: self.key,
+            value,
+            timestamp: self.timestamp,
+            headers: self.headers,
+        }
     }
 
     /// The same record at another time, in milliseconds since the epoch.
@@ -59,7 +69,12 @@ impl<'r, K: ?Sized, V: ?Sized> Record<'r, K, V> {
     where
         'r: 's,
     {
-        Record { key: self.key, value: self.value, timestamp: self.timestamp, headers }
+        Record {
+            key: self.key,
+            value: self.value,
+            timestamp: self.timestamp,
+            headers,
+        }
     }
 }
 

@@ -15,18 +15,34 @@ pub(crate) struct TypedSource<K: ?Sized, V: ?Sized, KS, VS> {
     pub(crate) next: Next<K, V>,
 }
 
-impl<K: ?Sized, V: ?Sized, KS: Deserializer<K>, VS: Deserializer<V>> Source for TypedSource<K, V, KS, VS> {
+impl<K: ?Sized, V: ?Sized, KS: Deserializer<K>, VS: Deserializer<V>> Source
+    for TypedSource<K, V, KS, VS>
+{
     #[inline]
     fn process(&self, cx: &mut Context, input: InputRecord<'_>) -> Outcome {
-        let InputRecord { timestamp, headers, .. } = input;
+        let InputRecord {
+            timestamp, headers, ..
+        } = input;
         let read_value = |key: &K| {
             let run = |value: &V| {
                 // Behind both serdes: a record that cannot be read does not move the stream's time.
                 cx.observe(timestamp);
-                self.next.process(cx, Record { key, value, timestamp, headers })
+                self.next.process(
+                    cx,
+                    Record {
+                        key,
+                        value,
+                        timestamp,
+                        headers,
+                    },
+                )
             };
-            self.value.read(input.value, run).map_err(|e| Failure::unreadable("value", e))
+            self.value
+                .read(input.value, run)
+                .map_err(|e| Failure::unreadable("value", e))
         };
-        self.key.read(input.key, read_value).map_err(|e| Failure::unreadable("key", e))??
+        self.key
+            .read(input.key, read_value)
+            .map_err(|e| Failure::unreadable("key", e))??
     }
 }

@@ -63,7 +63,13 @@ impl Staged {
             Err(error) => return Err(Failure::unwritable("value", &name(), error)),
         };
         let headers = (!record.headers.is_empty()).then(|| self.keep(record.headers));
-        self.records.push(Entry { topic, key, value, timestamp: record.timestamp, headers });
+        self.records.push(Entry {
+            topic,
+            key,
+            value,
+            timestamp: record.timestamp,
+            headers,
+        });
         Ok(())
     }
 
@@ -104,7 +110,10 @@ impl Staged {
             key: self.slice(entry.key.as_ref()),
             value: self.slice(entry.value.as_ref()),
             timestamp: entry.timestamp,
-            headers: entry.headers.and_then(|slot| self.headers.get(slot)).unwrap_or(Headers::EMPTY),
+            headers: entry
+                .headers
+                .and_then(|slot| self.headers.get(slot))
+                .unwrap_or(Headers::EMPTY),
         })
     }
 
@@ -125,8 +134,23 @@ mod tests {
 
     fn write(staged: &mut Staged, value: Option<&str>, headers: &Headers) {
         let value = value.map(str::to_owned);
-        let record = Record { key: "k", value: &value, timestamp: 1, headers };
-        staged.write(0, String::new, &Output { record, key: &Utf8, value: &Nullable(Utf8) }).unwrap();
+        let record = Record {
+            key: "k",
+            value: &value,
+            timestamp: 1,
+            headers,
+        };
+        staged
+            .write(
+                0,
+                String::new,
+                &Output {
+                    record,
+                    key: &Utf8,
+                    value: &Nullable(Utf8),
+                },
+            )
+            .unwrap();
     }
 
     #[test]
@@ -148,7 +172,10 @@ mod tests {
             headers.add("round", Some(round.as_bytes()));
             write(&mut staged, None, &headers);
             write(&mut staged, None, Headers::EMPTY);
-            let found: Vec<_> = staged.iter().map(|record| record.headers.last("round").flatten()).collect();
+            let found: Vec<_> = staged
+                .iter()
+                .map(|record| record.headers.last("round").flatten())
+                .collect();
             assert_eq!(found, [Some(round.as_bytes()), None]);
             staged.clear();
         }

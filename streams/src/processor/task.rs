@@ -42,7 +42,11 @@ pub(crate) struct Task {
 impl Task {
     pub(crate) fn new(topology: &Topology, id: TaskId) -> Self {
         let graph = topology.graph();
-        Self { cx: Context::new(graph.clone(), id.partition), graph: graph.clone(), id }
+        Self {
+            cx: Context::new(graph.clone(), id.partition),
+            graph: graph.clone(),
+            id,
+        }
     }
 
     pub(crate) fn id(&self) -> TaskId {
@@ -53,10 +57,19 @@ impl Task {
     ///
     /// Panics of user code pass through: a caller that catches them calls [`recover_from_panic`](Self::recover_from_panic).
     #[inline]
-    pub(crate) fn process(&mut self, source: SourceId, record: InputRecord<'_>) -> Result<(), Box<Failure>> {
+    pub(crate) fn process(
+        &mut self,
+        source: SourceId,
+        record: InputRecord<'_>,
+    ) -> Result<(), Box<Failure>> {
         self.cx.source = source.0;
         self.cx.offset = record.offset;
-        let readers = self.graph.topics.get(source.0).map(|t| &*t.readers).unwrap_or_default();
+        let readers = self
+            .graph
+            .topics
+            .get(source.0)
+            .map(|t| &*t.readers)
+            .unwrap_or_default();
         for reader in readers {
             if let Err(failure) = reader.process(&mut self.cx, record) {
                 self.cx.staged.clear();
@@ -99,21 +112,46 @@ mod tests {
     fn task(topology: &Topology) -> (Task, SourceId) {
         topology.check().unwrap();
         let (sub_topology, source) = topology.source_of("in").unwrap();
-        (Task::new(topology, TaskId { sub_topology, partition: 3 }), source)
+        (
+            Task::new(
+                topology,
+                TaskId {
+                    sub_topology,
+                    partition: 3,
+                },
+            ),
+            source,
+        )
     }
 
     fn input(value: Option<&[u8]>) -> InputRecord<'_> {
-        InputRecord { key: Some(b"k"), value, timestamp: 7, offset: 1, headers: Headers::EMPTY }
+        InputRecord {
+            key: Some(b"k"),
+            value,
+            timestamp: 7,
+            offset: 1,
+            headers: Headers::EMPTY,
+        }
     }
 
     /// Topic, key and value of what is staged.
     fn staged(task: &Task) -> Vec<(&str, Option<&[u8]>, Option<&[u8]>)> {
-        task.staged().iter().map(|record| (task.topic_name(record.topic), record.key, record.value)).collect()
+        task.staged()
+            .iter()
+            .map(|record| (task.topic_name(record.topic), record.key, record.value))
+            .collect()
     }
 
     #[test]
     fn a_task_is_displayed_as_kafka_streams_does() {
-        assert_eq!(TaskId { sub_topology: 1, partition: 20 }.to_string(), "1_20");
+        assert_eq!(
+            TaskId {
+                sub_topology: 1,
+                partition: 20
+            }
+            .to_string(),
+            "1_20"
+        );
     }
 
     #[test]
@@ -126,7 +164,10 @@ mod tests {
         let (mut task, source) = task(&builder.build());
         task.process(source, input(Some(b"ab"))).unwrap();
         let (k, ab) = (Some(b"k".as_slice()), Some(b"ab".as_slice()));
-        assert_eq!(staged(&task), [("one", k, ab), ("two", k, Some([0, 2].as_slice()))]);
+        assert_eq!(
+            staged(&task),
+            [("one", k, ab), ("two", k, Some([0, 2].as_slice()))]
+        );
         task.clear_staged();
         assert!(staged(&task).is_empty());
     }
@@ -139,7 +180,10 @@ mod tests {
         let (mut task, source) = task(&builder.build());
         task.process(source, input(Some(b"ab"))).unwrap();
         let ab = Some(b"ab".as_slice());
-        assert_eq!(staged(&task), [("text", None, ab), ("bytes", Some(b"k".as_slice()), ab)]);
+        assert_eq!(
+            staged(&task),
+            [("text", None, ab), ("bytes", Some(b"k".as_slice()), ab)]
+        );
     }
 
     #[test]
@@ -167,10 +211,37 @@ mod tests {
     #[test]
     fn a_null_that_the_type_admits_is_written_as_a_null() {
         let builder = TopologyBuilder::new("app");
-        builder.stream::<Option<String>, Option<u64>>("in").to("out");
+        builder
+            .stream::<Option<String>, Option<u64>>("in")
+            .to("out");
         let (mut task, source) = task(&builder.build());
-        task.process(source, InputRecord { key: None, ..input(None) }).unwrap();
+        task.process(
+            source,
+            InputRecord {
+                key: None,
+                ..input(None)
+            },
+        )
+        .unwrap();
         assert_eq!(staged(&task), [("out", None, None)]);
+    }
+
+    #[test]
+    fn a_topic_that_a_record_chose_has_one_number_and_none_of_its_own_if_it_is_fixed() {
+        let builder = TopologyBuilder::new("app");
+        let stream = builder.stream::<Keyless, str>("in");
+        stream.to("fixed");
+        stream.to_dynamic(|_, value| value.to_owned());
+        let (mut task, source) = task(&builder.build());
+        for (value, number) in [("a", 1), ("fixed", 0), ("b", 2), ("a", 1)] {
+            task.process(source, input(Some(value.as_bytes()))).unwrap();
+            assert_eq!(
+                task.staged().iter().last().map(|record| record.topic),
+                Some(number)
+            );
+            assert_eq!(task.topic_name(number), value);
+            task.clear_staged();
+        }
     }
 
     #[test]
@@ -178,9 +249,18 @@ mod tests {
         let builder = TopologyBuilder::new("app");
         let stream = builder.stream::<Keyless, str>("in");
         stream.to("out");
-        stream.for_each(|_, value| if value == "bad" { panic!("as it was told") });
+        stream.for_each(|_, value| {
+            if value == "bad" {
+                panic!("as it was told")
+            }
+        });
         let (mut task, source) = task(&builder.build());
-        assert!(catch_unwind(AssertUnwindSafe(|| task.process(source, input(Some(b"bad"))))).is_err());
+        assert!(
+            catch_unwind(AssertUnwindSafe(
+                || task.process(source, input(Some(b"bad")))
+            ))
+            .is_err()
+        );
         task.recover_from_panic();
         task.process(source, input(Some(b"good"))).unwrap();
         assert_eq!(staged(&task), [("out", None, Some(b"good".as_slice()))]);
@@ -191,7 +271,10 @@ mod tests {
         let builder = TopologyBuilder::new("app");
         builder.stream::<Keyless, str>("in").to("out");
         let (mut task, source) = task(&builder.build());
-        let bad = InputRecord { timestamp: 100, ..input(Some(b"\xff")) };
+        let bad = InputRecord {
+            timestamp: 100,
+            ..input(Some(b"\xff"))
+        };
         assert!(task.process(source, bad).is_err());
         assert_eq!(task.cx.stream_time(), None);
         task.process(source, input(Some(b"ok"))).unwrap();

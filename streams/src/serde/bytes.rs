@@ -16,7 +16,11 @@ impl Serializer<[u8]> for Bytes {
 
 impl Deserializer<[u8]> for Bytes {
     #[inline]
-    fn read<R>(&self, bytes: Option<&[u8]>, then: impl FnOnce(&[u8]) -> R) -> Result<R, SerdeError> {
+    fn read<R>(
+        &self,
+        bytes: Option<&[u8]>,
+        then: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R, SerdeError> {
         Ok(then(bytes.ok_or_else(SerdeError::null::<[u8]>)?))
     }
 }
@@ -49,13 +53,19 @@ mod tests {
     #[test]
     fn bytes_are_lent_and_not_copied() {
         let bytes = b"\x00\xff".as_slice();
-        assert_eq!(Deserializer::<[u8]>::read(&Bytes, Some(bytes), <[u8]>::as_ptr).unwrap(), bytes.as_ptr());
+        assert_eq!(
+            Deserializer::<[u8]>::read(&Bytes, Some(bytes), <[u8]>::as_ptr).unwrap(),
+            bytes.as_ptr()
+        );
         assert_eq!(Serde::<Vec<u8>>::deserialize(&Bytes, bytes).unwrap(), bytes);
     }
 
     #[test]
     fn a_null_is_not_an_empty_value() {
         assert!(Deserializer::<[u8]>::read(&Bytes, None, <[u8]>::len).is_err());
-        assert_eq!(Deserializer::<[u8]>::read(&Bytes, Some(b""), <[u8]>::len).unwrap(), 0);
+        assert_eq!(
+            Deserializer::<[u8]>::read(&Bytes, Some(b""), <[u8]>::len).unwrap(),
+            0
+        );
     }
 }

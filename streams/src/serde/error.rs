@@ -15,14 +15,21 @@ impl SerdeError {
     /// A null where the type has no place for one.
     #[cold]
     pub fn null<T: ?Sized>() -> Self {
-        Self::new(format!("it is null, and `{0}` has no place for a null; `Option<{0}>` has", short_name::<T>()))
+        Self::new(format!(
+            "it is null, and `{0}` has no place for a null; `Option<{0}>` has",
+            short_name::<T>()
+        ))
     }
 }
 
 /// The name of a type without the path that leads to it, as users write it.
 fn short_name<T: ?Sized>() -> &'static str {
     let name = std::any::type_name::<T>();
-    if name.contains(['<', '(', '[', '&']) { name } else { name.rsplit("::").next().unwrap_or(name) }
+    if name.contains(['<', '(', '[', '&']) {
+        name
+    } else {
+        name.rsplit("::").next().unwrap_or(name)
+    }
 }
 
 // Not an `Error` itself: that is what lets it be made from every error.

@@ -53,9 +53,15 @@ mod tests {
     #[test]
     fn a_value_is_appended_and_read_back() {
         let mut out = b"before".to_vec();
-        assert_eq!(Json.write(&Point { x: 3 }, &mut out).unwrap(), Written::Bytes);
+        assert_eq!(
+            Json.write(&Point { x: 3 }, &mut out).unwrap(),
+            Written::Bytes
+        );
         assert_eq!(out, br#"before{"x":3}"#);
-        assert_eq!(Serde::<Point>::deserialize(&Json, br#"{"x":3}"#).unwrap(), Point { x: 3 });
+        assert_eq!(
+            Serde::<Point>::deserialize(&Json, br#"{"x":3}"#).unwrap(),
+            Point { x: 3 }
+        );
     }
 
     #[test]
@@ -69,6 +75,9 @@ mod tests {
     #[test]
     fn a_struct_has_no_place_for_a_null() {
         let error = Json.read(None, |p: &Point| p.x).unwrap_err();
-        assert_eq!(error.to_string(), "it is null, and `Point` has no place for a null; `Option<Point>` has");
+        assert_eq!(
+            error.to_string(),
+            "it is null, and `Point` has no place for a null; `Option<Point>` has"
+        );
     }
 }

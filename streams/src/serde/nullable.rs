@@ -18,7 +18,11 @@ impl<T, S: Serde<T>> Serde<Option<T>> for Nullable<S> {
     }
 
     #[inline]
-    fn serialize_nullable(&self, value: &Option<T>, out: &mut Vec<u8>) -> Result<Written, SerdeError> {
+    fn serialize_nullable(
+        &self,
+        value: &Option<T>,
+        out: &mut Vec<u8>,
+    ) -> Result<Written, SerdeError> {
         match value {
             Some(value) => self.0.serialize_nullable(value, out),
             None => Ok(Written::Null),
@@ -46,7 +50,10 @@ mod tests {
     fn a_null_is_none_both_ways() {
         let serde = Nullable(Utf8);
         let mut out = Vec::new();
-        assert_eq!(serde.write(&None::<String>, &mut out).unwrap(), Written::Null);
+        assert_eq!(
+            serde.write(&None::<String>, &mut out).unwrap(),
+            Written::Null
+        );
         assert!(serde.read(None, Option::<String>::is_none).unwrap());
     }
 
@@ -54,7 +61,13 @@ mod tests {
     fn an_empty_text_is_not_a_null() {
         let serde = Nullable(Utf8);
         let mut out = Vec::new();
-        assert_eq!(serde.write(&Some(String::new()), &mut out).unwrap(), Written::Bytes);
-        assert_eq!(serde.read(Some(b""), Option::<String>::clone).unwrap(), Some(String::new()));
+        assert_eq!(
+            serde.write(&Some(String::new()), &mut out).unwrap(),
+            Written::Bytes
+        );
+        assert_eq!(
+            serde.read(Some(b""), Option::<String>::clone).unwrap(),
+            Some(String::new())
+        );
     }
 }

@@ -50,6 +50,9 @@ mod tests {
     #[test]
     fn a_wrong_length_says_what_was_expected() {
         let error = Serde::<i64>::deserialize(&BigEndian, &[1, 2, 3]).map_err(|e| e.to_string());
-        assert_eq!(error, Err("a big-endian `i64` has 8 bytes, found 3".to_owned()));
+        assert_eq!(
+            error,
+            Err("a big-endian `i64` has 8 bytes, found 3".to_owned())
+        );
     }
 }

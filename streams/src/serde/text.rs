@@ -18,7 +18,9 @@ impl Deserializer<str> for Utf8 {
     #[inline]
     fn read<R>(&self, bytes: Option<&[u8]>, then: impl FnOnce(&str) -> R) -> Result<R, SerdeError> {
         let bytes = bytes.ok_or_else(SerdeError::null::<str>)?;
-        std::str::from_utf8(bytes).map(then).map_err(SerdeError::from)
+        std::str::from_utf8(bytes)
+            .map(then)
+            .map_err(SerdeError::from)
     }
 }
 
@@ -31,7 +33,9 @@ impl Serde<String> for Utf8 {
 
     #[inline]
     fn deserialize(&self, bytes: &[u8]) -> Result<String, SerdeError> {
-        std::str::from_utf8(bytes).map(str::to_owned).map_err(SerdeError::from)
+        std::str::from_utf8(bytes)
+            .map(str::to_owned)
+            .map_err(SerdeError::from)
     }
 }
 

@@ -1,7 +1,9 @@
 //! Runs a topology record by record, on the same tasks as a job.
 
 use super::{RawRecord, TestRecord};
-use crate::processor::{Decision, ErrorClass, Failure, InputRecord, Location, Task, TaskId, decide};
+use crate::processor::{
+    Decision, ErrorClass, Failure, InputRecord, Location, Task, TaskId, decide,
+};
 use crate::serde::{HasSerde, Serde, Serializer, TopicKey, Written};
 use crate::topology::Topology;
 use crate::{Error, Result};
@@ -44,12 +46,20 @@ impl TopologyTestDriver {
     /// A driver of this topology, whose wall clock stands at zero.
     pub fn new(topology: Topology) -> Result<Self> {
         topology.check()?;
-        Ok(Self { topology, tasks: HashMap::new(), offsets: HashMap::new(), outputs: BTreeMap::new(), now: 0 })
+        Ok(Self {
+            topology,
+            tasks: HashMap::new(),
+            offsets: HashMap::new(),
+            outputs: BTreeMap::new(),
+            now: 0,
+        })
     }
 
     /// Moves the wall clock, which does not move by itself.
     pub fn advance_wall_clock(&mut self, by: Duration) {
-        self.now = self.now.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
+        self.now = self
+            .now
+            .saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
     }
 
     /// The wall clock, in milliseconds since the epoch.
@@ -58,13 +68,25 @@ impl TopologyTestDriver {
     }
 
     /// Pipes a record into partition 0 of a topic, by the serdes of its types.
-    pub fn pipe<K: TopicKey + ?Sized, V: HasSerde + ?Sized>(&mut self, topic: &str, key: &K, value: &V) -> Result<()> {
-        let record = TestRecord::new(bytes(&K::KeySerde::default(), key)?, bytes(&V::Serde::default(), value)?);
+    pub fn pipe<K: TopicKey + ?Sized, V: HasSerde + ?Sized>(
+        &mut self,
+        topic: &str,
+        key: &K,
+        value: &V,
+    ) -> Result<()> {
+        let record = TestRecord::new(
+            bytes(&K::KeySerde::default(), key)?,
+            bytes(&V::Serde::default(), value)?,
+        );
         self.pipe_raw(topic, 0, &record)
     }
 
     /// Pipes a record with time and headers into partition 0 of a topic.
-    pub fn pipe_record<K: TopicKey, V: HasSerde>(&mut self, topic: &str, record: &TestRecord<K, V>) -> Result<()> {
+    pub fn pipe_record<K: TopicKey, V: HasSerde>(
+        &mut self,
+        topic: &str,
+        record: &TestRecord<K, V>,
+    ) -> Result<()> {
         self.pipe_record_to(topic, 0, record)
     }
 
@@ -88,15 +110,33 @@ impl TopologyTestDriver {
     pub fn pipe_raw(&mut self, topic: &str, partition: i32, record: &RawRecord) -> Result<()> {
         let Some((sub_topology, source)) = self.topology.source_of(topic) else {
             let known: Vec<_> = self.topology.source_topics().collect();
-            return Err(Error::Topology(format!("the topology does not read `{topic}`; it reads {}", known.join(", "))));
+            return Err(Error::Topology(format!(
+                "the topology does not read `{topic}`; it reads {}",
+                known.join(", ")
+            )));
         };
-        let id = TaskId { sub_topology, partition };
-        let task = self.tasks.entry(id).or_insert_with(|| Task::new(&self.topology, id));
-        let next_offset = self.offsets.entry((topic.to_owned(), partition)).or_default();
+        let id = TaskId {
+            sub_topology,
+            partition,
+        };
+        let task = self
+            .tasks
+            .entry(id)
+            .or_insert_with(|| Task::new(&self.topology, id));
+        let next_offset = self
+            .offsets
+            .entry((topic.to_owned(), partition))
+            .or_default();
         let offset = std::mem::replace(next_offset, *next_offset + 1);
         let timestamp = record.timestamp.unwrap_or(self.now);
         let (key, value) = (record.key.as_deref(), record.value.as_deref());
-        let input = InputRecord { key, value, timestamp, offset, headers: &record.headers };
+        let input = InputRecord {
+            key,
+            value,
+            timestamp,
+            offset,
+            headers: &record.headers,
+        };
         let failure = match catch_unwind(AssertUnwindSafe(|| task.process(source, input))) {
             Ok(Ok(())) => {
                 take_outputs(task, &mut self.outputs);
@@ -108,10 +148,26 @@ impl TopologyTestDriver {
                 Failure::panicked(panic_message(&*panic))
             }
         };
-        self.failed(&failure, &Location { topic, partition, offset }, TestRecord { timestamp: Some(timestamp), ..record.clone() })
+        self.failed(
+            &failure,
+            &Location {
+                topic,
+                partition,
+                offset,
+            },
+            TestRecord {
+                timestamp: Some(timestamp),
+                ..record.clone()
+            },
+        )
     }
 
-    fn failed(&mut self, failure: &Failure, at: &Location<'_>, mut record: RawRecord) -> Result<()> {
+    fn failed(
+        &mut self,
+        failure: &Failure,
+        at: &Location<'_>,
+        mut record: RawRecord,
+    ) -> Result<()> {
         match decide(&self.topology.config().on_error, failure, at) {
             Decision::Fail => Err(Error::Record {
                 class: failure.class().to_string(),
@@ -122,8 +178,13 @@ impl TopologyTestDriver {
             }),
             Decision::Skip => Ok(()),
             Decision::DeadLetter { topic, headers } => {
-                headers.iter().for_each(|(name, value)| record.headers.add(name, value));
-                self.outputs.entry(topic.to_owned()).or_default().push_back(record);
+                headers
+                    .iter()
+                    .for_each(|(name, value)| record.headers.add(name, value));
+                self.outputs
+                    .entry(topic.to_owned())
+                    .or_default()
+                    .push_back(record);
                 Ok(())
             }
         }
@@ -135,12 +196,20 @@ impl TopologyTestDriver {
         K: TopicKey<KeySerde: Serde<K>>,
         V: HasSerde<Serde: Serde<V>>,
     {
-        self.read_raw(topic).into_iter().enumerate().map(|(at, record)| typed(topic, at, record)).collect()
+        self.read_raw(topic)
+            .into_iter()
+            .enumerate()
+            .map(|(at, record)| typed(topic, at, record))
+            .collect()
     }
 
     /// Reads the values that were written to a topic and not read yet.
     pub fn read_values<V: HasSerde<Serde: Serde<V>>>(&mut self, topic: &str) -> Result<Vec<V>> {
-        Ok(self.read::<crate::Keyless, V>(topic)?.into_iter().map(|record| record.value).collect())
+        Ok(self
+            .read::<crate::Keyless, V>(topic)?
+            .into_iter()
+            .map(|record| record.value)
+            .collect())
     }
 
     /// Reads the keys and values that were written to a topic and not read yet.
@@ -149,7 +218,11 @@ impl TopologyTestDriver {
         K: TopicKey<KeySerde: Serde<K>>,
         V: HasSerde<Serde: Serde<V>>,
     {
-        Ok(self.read::<K, V>(topic)?.into_iter().map(|record| (record.key, record.value)).collect())
+        Ok(self
+            .read::<K, V>(topic)?
+            .into_iter()
+            .map(|record| (record.key, record.value))
+            .collect())
     }
 
     /// Reads all that was written to a topic and not read yet, as bytes.
@@ -160,7 +233,13 @@ impl TopologyTestDriver {
     /// Reads all that was written to any topic and not read yet, topic by topic.
     pub fn read_all_raw(&mut self) -> Vec<(String, RawRecord)> {
         let topics = std::mem::take(&mut self.outputs).into_iter();
-        topics.flat_map(|(topic, records)| records.into_iter().map(move |record| (topic.clone(), record))).collect()
+        topics
+            .flat_map(|(topic, records)| {
+                records
+                    .into_iter()
+                    .map(move |record| (topic.clone(), record))
+            })
+            .collect()
     }
 }
 
@@ -172,7 +251,10 @@ fn take_outputs(task: &mut Task, outputs: &mut BTreeMap<String, VecDeque<RawReco
             timestamp: Some(record.timestamp),
             headers: record.headers.clone(),
         };
-        outputs.entry(task.topic_name(record.topic).to_owned()).or_default().push_back(copy);
+        outputs
+            .entry(task.topic_name(record.topic).to_owned())
+            .or_default()
+            .push_back(copy);
     }
     task.clear_staged();
 }
@@ -182,7 +264,9 @@ fn bytes<T: ?Sized>(serde: &impl Serializer<T>, value: &T) -> Result<Option<Vec<
     match serde.write(value, &mut out) {
         Ok(Written::Bytes) => Ok(Some(out)),
         Ok(Written::Null) => Ok(None),
-        Err(error) => Err(Error::Topology(format!("the test's own record cannot be written: {error}"))),
+        Err(error) => Err(Error::Topology(format!(
+            "the test's own record cannot be written: {error}"
+        ))),
     }
 }
 
@@ -202,7 +286,12 @@ where
     };
     let key = own(&K::KeySerde::default(), record.key.as_deref()).map_err(unreadable("key"))?;
     let value = own(&V::Serde::default(), record.value.as_deref()).map_err(unreadable("value"))?;
-    Ok(TestRecord { key, value, timestamp: record.timestamp, headers: record.headers })
+    Ok(TestRecord {
+        key,
+        value,
+        timestamp: record.timestamp,
+        headers: record.headers,
+    })
 }
 
 fn own<T>(serde: &impl Serde<T>, bytes: Option<&[u8]>) -> Result<T, crate::serde::SerdeError> {
@@ -214,7 +303,8 @@ fn own<T>(serde: &impl Serde<T>, bytes: Option<&[u8]>) -> Result<T, crate::serde
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
 }
 
 #[cfg(test)]
@@ -244,7 +334,10 @@ mod tests {
 
     #[test]
     fn a_topic_that_is_not_read_is_an_error_that_names_those_that_are() {
-        let error = driver(|_| ()).pipe("inn", "k", &1_i64).unwrap_err().to_string();
+        let error = driver(|_| ())
+            .pipe("inn", "k", &1_i64)
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, "the topology does not read `inn`; it reads in");
     }
 
@@ -254,7 +347,10 @@ mod tests {
         driver.advance_wall_clock(Duration::from_secs(2));
         driver.pipe("in", "k", &1_i64).unwrap();
         assert_eq!(driver.wall_clock(), 2_000);
-        assert_eq!(driver.read::<String, i64>("out").unwrap(), [TestRecord::new("k".to_owned(), 1).at(2_000)]);
+        assert_eq!(
+            driver.read::<String, i64>("out").unwrap(),
+            [TestRecord::new("k".to_owned(), 1).at(2_000)]
+        );
     }
 
     #[test]
@@ -269,8 +365,14 @@ mod tests {
     fn offsets_count_per_partition_and_failed_records_count() {
         let mut driver = driver(|_| ());
         for (partition, offset) in [(0, 0), (1, 0), (1, 1)] {
-            let error = driver.pipe_raw("in", partition, &unreadable()).unwrap_err().to_string();
-            assert!(error.contains(&format!("offset {offset} of in-{partition}")), "{error}");
+            let error = driver
+                .pipe_raw("in", partition, &unreadable())
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains(&format!("offset {offset} of in-{partition}")),
+                "{error}"
+            );
         }
     }
 
@@ -280,13 +382,27 @@ mod tests {
         skipping.pipe_raw("in", 0, &unreadable()).unwrap();
         assert!(skipping.read_all_raw().is_empty());
 
-        let mut keeping = driver(|builder| builder.on_deserialize_error(ErrorPolicy::DeadLetter("dead".to_owned())));
+        let mut keeping = driver(|builder| {
+            builder.on_deserialize_error(ErrorPolicy::DeadLetter("dead".to_owned()))
+        });
         keeping.pipe_raw("in", 0, &unreadable()).unwrap();
         let dead = keeping.read_raw("dead");
-        let [letter] = dead.as_slice() else { unreachable!("one letter, and not {dead:?}") };
-        assert_eq!((&letter.key, &letter.value, letter.timestamp), (&unreadable().key, &unreadable().value, Some(9)));
-        let why = letter.headers.last("__streams.errors.message").flatten().unwrap();
-        assert_eq!(String::from_utf8_lossy(why), "the value cannot be read: a big-endian `i64` has 8 bytes, found 3");
+        let [letter] = dead.as_slice() else {
+            unreachable!("one letter, and not {dead:?}")
+        };
+        assert_eq!(
+            (&letter.key, &letter.value, letter.timestamp),
+            (&unreadable().key, &unreadable().value, Some(9))
+        );
+        let why = letter
+            .headers
+            .last("__streams.errors.message")
+            .flatten()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(why),
+            "the value cannot be read: a big-endian `i64` has 8 bytes, found 3"
+        );
     }
 
     #[test]

@@ -21,13 +21,21 @@ pub type RawRecord = TestRecord<Option<Vec<u8>>, Option<Vec<u8>>>;
 impl<K, V> TestRecord<K, V> {
     /// A record without headers, at the time when it is piped in.
     pub fn new(key: K, value: V) -> Self {
-        Self { key, value, timestamp: None, headers: Headers::default() }
+        Self {
+            key,
+            value,
+            timestamp: None,
+            headers: Headers::default(),
+        }
     }
 
     /// The same record at this time, in milliseconds since the epoch.
     #[must_use]
     pub fn at(self, timestamp: i64) -> Self {
-        Self { timestamp: Some(timestamp), ..self }
+        Self {
+            timestamp: Some(timestamp),
+            ..self
+        }
     }
 
     /// The same record with one more header.

@@ -139,12 +139,17 @@ impl TopologyBuilder {
             let reader = link();
             match topics.iter_mut().find(|t| t.name == topic) {
                 Some(known) => known.readers.push(reader),
-                None => topics.push(SourceTopicReaders { name: topic, readers: vec![reader] }),
+                None => topics.push(SourceTopicReaders {
+                    name: topic,
+                    readers: vec![reader],
+                }),
             }
         }
         let mut draft = self.draft();
         if std::mem::replace(&mut draft.built, true) {
-            draft.errors.push(format!("{at}: this builder has built its topology already; a topology can be cloned"));
+            draft.errors.push(format!(
+                "{at}: this builder has built its topology already; a topology can be cloned"
+            ));
         }
         let mut nodes = draft.nodes.clone();
         let mut errors = draft.errors.clone();
@@ -153,7 +158,14 @@ impl TopologyBuilder {
         let sub_topologies = sub_topology::split(&nodes, &topics);
         let suppliers = std::mem::take(&mut draft.suppliers);
         let sink_topics = draft.sink_topics.clone();
-        let graph = Graph { nodes, topics, sink_topics, suppliers, sub_topologies, errors };
+        let graph = Graph {
+            nodes,
+            topics,
+            sink_topics,
+            suppliers,
+            sub_topologies,
+            errors,
+        };
         Topology::new(Arc::new(graph), Arc::new(draft.config.clone()))
     }
 
@@ -175,7 +187,12 @@ impl TopologyBuilder {
         NodeId(draft.nodes.len() - 1)
     }
 
-    pub(crate) fn add_source(&self, topic: &str, at: &'static Location<'static>, link: LinkSource) -> NodeId {
+    pub(crate) fn add_source(
+        &self,
+        topic: &str,
+        at: &'static Location<'static>,
+        link: LinkSource,
+    ) -> NodeId {
         self.draft().sources.push((topic.to_owned(), link));
         self.add(NodeSpec::new(Kind::Source(topic.to_owned()), &[], at))
     }

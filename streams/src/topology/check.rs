@@ -8,7 +8,8 @@ use crate::rules;
 pub(super) fn check(nodes: &[NodeSpec]) -> Vec<String> {
     let mut errors = Vec::new();
     if !nodes.iter().any(|n| matches!(n.kind, Kind::Source(_))) {
-        errors.push("the topology reads no topic; begin with `builder.stream(\"topic\")`".to_owned());
+        errors
+            .push("the topology reads no topic; begin with `builder.stream(\"topic\")`".to_owned());
     }
     for node in nodes {
         if let Kind::Source(topic) | Kind::Sink(topic) = &node.kind
@@ -37,9 +38,13 @@ fn loops(nodes: &[NodeSpec], sink: &NodeSpec, topic: &str) -> Option<String> {
 /// Dead letters that would be read again. Apart from [`check`], since a deployment may choose their topics.
 pub(super) fn check_dead_letters(graph: &Graph, config: &JobConfig) -> Vec<String> {
     let broken = |source: &str, topic: &str| rules::not_source_and_dead_letter(source, topic).err();
-    let pairs = config.dead_letter_topics().flat_map(|topic| graph.topics.iter().map(move |source| (source, topic)));
-    let mut errors: Vec<String> =
-        pairs.filter_map(|(source, topic)| broken(&source.name, topic)).map(|reason| reason.to_string()).collect();
+    let pairs = config
+        .dead_letter_topics()
+        .flat_map(|topic| graph.topics.iter().map(move |source| (source, topic)));
+    let mut errors: Vec<String> = pairs
+        .filter_map(|(source, topic)| broken(&source.name, topic))
+        .map(|reason| reason.to_string())
+        .collect();
     // One topic may serve several classes.
     errors.dedup();
     errors
@@ -51,7 +56,8 @@ pub(super) fn topic_name(name: &str) -> Result<(), String> {
 
 /// What is kept under a name becomes a topic of that name.
 pub(super) fn node_name(name: &str) -> Result<(), String> {
-    rules::topic(name).map_err(|reason| format!("an operator's name has to be legal as a topic's: {reason}"))
+    rules::topic(name)
+        .map_err(|reason| format!("an operator's name has to be legal as a topic's: {reason}"))
 }
 
 #[cfg(test)]
@@ -85,8 +91,14 @@ mod tests {
         let again = builder.stream::<Keyless, str>("again");
         again.to("again");
         let error = error(&builder);
-        assert!(error.starts_with(&format!("streams/src/topology/check.rs:{}:", line + 1)), "{error}");
-        assert!(error.contains("`again`") && error.contains(&format!("check.rs:{line}:")), "{error}");
+        assert!(
+            error.starts_with(&format!("{}:{}:", file!(), line + 1)),
+            "{error}"
+        );
+        assert!(
+            error.contains("`again`") && error.contains(&format!("check.rs:{line}:")),
+            "{error}"
+        );
     }
 
     #[test]
@@ -95,7 +107,10 @@ mod tests {
         let line = line!() + 1;
         builder.stream::<Keyless, str>("in").to("two words");
         let error = error(&builder);
-        assert!(error.contains(&format!("check.rs:{line}:")) && error.contains("`two words`"), "{error}");
+        assert!(
+            error.contains(&format!("check.rs:{line}:")) && error.contains("`two words`"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -103,7 +118,10 @@ mod tests {
         let builder = TopologyBuilder::new("app");
         builder.stream::<Keyless, str>("a b").to("c d");
         let error = error(&builder);
-        assert!(error.contains("`a b`") && error.contains("`c d`"), "{error}");
+        assert!(
+            error.contains("`a b`") && error.contains("`c d`"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -122,7 +140,10 @@ mod tests {
         let topology = builder.build();
         let mut config = topology.config().clone();
         config.stream_threads = 0;
-        assert!(matches!(topology.with_config(config).check(), Err(Error::Configuration(_))));
+        assert!(matches!(
+            topology.with_config(config).check(),
+            Err(Error::Configuration(_))
+        ));
     }
 
     #[test]

@@ -57,7 +57,9 @@ impl Description {
         let sub_topologies = topology.sub_topologies().iter();
         Self {
             application_id: topology.application_id().to_owned(),
-            sub_topologies: sub_topologies.map(|sub| sub.nodes.iter().filter_map(describe).collect()).collect(),
+            sub_topologies: sub_topologies
+                .map(|sub| sub.nodes.iter().filter_map(describe).collect())
+                .collect(),
         }
     }
 
@@ -67,7 +69,11 @@ impl Description {
         for (id, nodes) in self.sub_topologies.iter().enumerate() {
             let _ = writeln!(text, "  subgraph sub{id}[\"Sub-topology {id}\"]");
             for node in nodes {
-                let (open, close) = if node.topic().is_some() { ("[(", ")]") } else { ("[", "]") };
+                let (open, close) = if node.topic().is_some() {
+                    ("[(", ")]")
+                } else {
+                    ("[", "]")
+                };
                 let _ = writeln!(text, "    n{}{open}\"{}\"{close}", node.id.0, node.label());
             }
             text.push_str("  end\n");
@@ -82,10 +88,22 @@ impl Description {
     pub fn dot(&self) -> String {
         let mut text = format!("digraph \"{}\" {{\n", self.application_id);
         for (id, nodes) in self.sub_topologies.iter().enumerate() {
-            let _ = writeln!(text, "  subgraph cluster_{id} {{\n    label=\"Sub-topology {id}\";");
+            let _ = writeln!(
+                text,
+                "  subgraph cluster_{id} {{\n    label=\"Sub-topology {id}\";"
+            );
             for node in nodes {
-                let shape = if node.topic().is_some() { "cylinder" } else { "box" };
-                let _ = writeln!(text, "    n{} [label=\"{}\", shape={shape}];", node.id.0, node.label());
+                let shape = if node.topic().is_some() {
+                    "cylinder"
+                } else {
+                    "box"
+                };
+                let _ = writeln!(
+                    text,
+                    "    n{} [label=\"{}\", shape={shape}];",
+                    node.id.0,
+                    node.label()
+                );
             }
             text.push_str("  }\n");
         }
@@ -98,9 +116,14 @@ impl Description {
 
     /// As JSON, with sub-topologies, their source and sink topics, and their nodes.
     pub fn json(&self) -> String {
-        let sub_topologies: Vec<Value> =
-            self.sub_topologies.iter().enumerate().map(|(id, nodes)| sub_topology_json(id, nodes)).collect();
-        let value = json!({ "application_id": self.application_id, "sub_topologies": sub_topologies });
+        let sub_topologies: Vec<Value> = self
+            .sub_topologies
+            .iter()
+            .enumerate()
+            .map(|(id, nodes)| sub_topology_json(id, nodes))
+            .collect();
+        let value =
+            json!({ "application_id": self.application_id, "sub_topologies": sub_topologies });
         format!("{value:#}")
     }
 
@@ -112,8 +135,15 @@ impl Description {
 
 impl Node {
     fn new(nodes: &[NodeSpec], id: NodeId, spec: &NodeSpec) -> Self {
-        let neighbour = |id: NodeId| Some(Neighbour { id, name: nodes.get(id.0)?.name.clone() });
-        let children = (0..nodes.len()).map(NodeId).filter(|c| nodes.get(c.0).is_some_and(|c| c.parents.contains(&id)));
+        let neighbour = |id: NodeId| {
+            Some(Neighbour {
+                id,
+                name: nodes.get(id.0)?.name.clone(),
+            })
+        };
+        let children = (0..nodes.len())
+            .map(NodeId)
+            .filter(|c| nodes.get(c.0).is_some_and(|c| c.parents.contains(&id)));
         Self {
             id,
             name: spec.name.clone(),
@@ -156,8 +186,20 @@ fn sub_topology_json(id: usize, nodes: &[Node]) -> Value {
         topics.dedup();
         topics
     };
-    let sources = topics(|kind| if let Kind::Source(topic) = kind { Some(topic) } else { None });
-    let sinks = topics(|kind| if let Kind::Sink(topic) = kind { Some(topic) } else { None });
+    let sources = topics(|kind| {
+        if let Kind::Source(topic) = kind {
+            Some(topic)
+        } else {
+            None
+        }
+    });
+    let sinks = topics(|kind| {
+        if let Kind::Sink(topic) = kind {
+            Some(topic)
+        } else {
+            None
+        }
+    });
     let nodes: Vec<Value> = nodes.iter().map(node_json).collect();
     json!({ "id": id, "sources": sources, "sinks": sinks, "nodes": nodes })
 }
@@ -171,7 +213,9 @@ fn node_json(node: &Node) -> Value {
     });
     if let Some(object) = value.as_object_mut() {
         match &node.kind {
-            Kind::Source(topic) | Kind::Sink(topic) => object.insert("topic".to_owned(), json!(topic)),
+            Kind::Source(topic) | Kind::Sink(topic) => {
+                object.insert("topic".to_owned(), json!(topic))
+            }
             Kind::Operator(operator) => object.insert("operator".to_owned(), json!(operator)),
             Kind::DynamicSink => object.insert("topic".to_owned(), Value::Null),
         };
@@ -246,10 +290,28 @@ mod tests {
     #[test]
     fn pictures_have_topics_and_edges() {
         let description = topology().describe();
-        assert!(description.mermaid().contains("n0[(\"words\")]"), "{}", description.mermaid());
-        assert!(description.mermaid().contains("  n0 --> n1\n"), "{}", description.mermaid());
-        assert!(description.dot().contains("n2 [label=\"out\", shape=cylinder];"), "{}", description.dot());
-        assert!(description.dot().contains("  n1 -> n2;\n"), "{}", description.dot());
+        assert!(
+            description.mermaid().contains("n0[(\"words\")]"),
+            "{}",
+            description.mermaid()
+        );
+        assert!(
+            description.mermaid().contains("  n0 --> n1\n"),
+            "{}",
+            description.mermaid()
+        );
+        assert!(
+            description
+                .dot()
+                .contains("n2 [label=\"out\", shape=cylinder];"),
+            "{}",
+            description.dot()
+        );
+        assert!(
+            description.dot().contains("  n1 -> n2;\n"),
+            "{}",
+            description.dot()
+        );
     }
 
     #[test]

@@ -32,7 +32,9 @@ impl Graph {
     pub(crate) fn check_chosen_topic(&self, topic: &str) -> Result<(), String> {
         topic_name(topic)?;
         match self.topics.iter().any(|t| t.name == topic) {
-            true => Err(format!("a record chose `{topic}`, which the topology reads: it would go round in a loop")),
+            true => Err(format!(
+                "a record chose `{topic}`, which the topology reads: it would go round in a loop"
+            )),
             false => Ok(()),
         }
     }
@@ -63,7 +65,10 @@ impl Topology {
     /// The same topology under another configuration: for a deployment that overrides what the author chose.
     #[must_use]
     pub fn with_config(self, config: JobConfig) -> Self {
-        Self { config: Arc::new(config), ..self }
+        Self {
+            config: Arc::new(config),
+            ..self
+        }
     }
 
     /// Tells all that is wrong with the topology and its configuration, before anything is contacted.
@@ -73,7 +78,9 @@ impl Topology {
         if !errors.is_empty() {
             return Err(Error::Topology(errors.join("\n")));
         }
-        self.config.validate().map_err(|errors| Error::Configuration(errors.join("\n")))
+        self.config
+            .validate()
+            .map_err(|errors| Error::Configuration(errors.join("\n")))
     }
 
     /// What the topology consists of, for people and machines.

@@ -34,12 +34,17 @@ fn explicit_names(nodes: &mut [NodeSpec]) -> (HashSet<String>, Vec<String>) {
     let mut named: Vec<(&str, &'static std::panic::Location<'static>)> = Vec::new();
     let mut errors = Vec::new();
     for node in nodes.iter() {
-        let Some(name) = node.explicit.as_deref() else { continue };
+        let Some(name) = node.explicit.as_deref() else {
+            continue;
+        };
         if let Err(reason) = node_name(name) {
             errors.push(format!("{}: {reason}", node.at));
         }
         match named.iter().find(|(n, _)| *n == name) {
-            Some((_, first)) => errors.push(format!("{}: the name `{name}` is used twice; {first} has it already", node.at)),
+            Some((_, first)) => errors.push(format!(
+                "{}: the name `{name}` is used twice; {first} has it already",
+                node.at
+            )),
             None => named.push((name, node.at)),
         }
     }
@@ -57,7 +62,12 @@ mod tests {
     use crate::prelude::*;
 
     fn names(topology: &Topology) -> Vec<&str> {
-        topology.graph().nodes.iter().map(|n| n.name.as_str()).collect()
+        topology
+            .graph()
+            .nodes
+            .iter()
+            .map(|n| n.name.as_str())
+            .collect()
     }
 
     #[test]
@@ -74,7 +84,14 @@ mod tests {
         let topology = builder.build();
         assert_eq!(
             names(&topology),
-            ["words-source", "inner-filter", "inner-filter-2", "outer-peek", "app-filter", "out-sink"]
+            [
+                "words-source",
+                "inner-filter",
+                "inner-filter-2",
+                "outer-peek",
+                "app-filter",
+                "out-sink"
+            ]
         );
     }
 
@@ -84,7 +101,10 @@ mod tests {
         let words = builder.stream::<Keyless, str>("words");
         let _ = words.filter(|_, _| true);
         let _ = words.map_values(str::len).named("app-filter");
-        assert_eq!(names(&builder.build()), ["words-source", "app-filter-2", "app-filter"]);
+        assert_eq!(
+            names(&builder.build()),
+            ["words-source", "app-filter-2", "app-filter"]
+        );
     }
 
     #[test]
@@ -104,7 +124,10 @@ mod tests {
     #[test]
     fn a_name_that_kafka_would_refuse_is_an_error() {
         let builder = TopologyBuilder::new("app");
-        let _ = builder.stream::<Keyless, str>("words").filter(|_, _| true).named("two words");
+        let _ = builder
+            .stream::<Keyless, str>("words")
+            .filter(|_, _| true)
+            .named("two words");
         let error = builder.build().check().unwrap_err().to_string();
         assert!(error.contains("`two words`"), "{error}");
     }

@@ -36,6 +36,13 @@ pub(crate) struct NodeSpec {
 
 impl NodeSpec {
     pub(crate) fn new(kind: Kind, parents: &[NodeId], at: &'static Location<'static>) -> Self {
-        Self { kind, parents: parents.to_vec(), at, scope: String::new(), explicit: None, name: String::new() }
+        Self {
+            kind,
+            parents: parents.to_vec(),
+            at,
+            scope: String::new(),
+            explicit: None,
+            name: String::new(),
+        }
     }
 }

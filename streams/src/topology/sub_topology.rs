@@ -26,17 +26,32 @@ pub(super) fn split(nodes: &[NodeSpec], topics: &[SourceTopicReaders]) -> Vec<Su
     let mut subs: Vec<(usize, SubTopology)> = Vec::new();
     for (at, (node, root)) in nodes.iter().zip(roots).enumerate() {
         let id = subs.len();
-        let known = subs.iter().position(|(r, _)| *r == root).unwrap_or_else(|| {
-            subs.push((root, SubTopology { id, sources: Vec::new(), nodes: Vec::new() }));
-            id
-        });
-        let Some((_, sub)) = subs.get_mut(known) else { continue };
+        let known = subs
+            .iter()
+            .position(|(r, _)| *r == root)
+            .unwrap_or_else(|| {
+                subs.push((
+                    root,
+                    SubTopology {
+                        id,
+                        sources: Vec::new(),
+                        nodes: Vec::new(),
+                    },
+                ));
+                id
+            });
+        let Some((_, sub)) = subs.get_mut(known) else {
+            continue;
+        };
         sub.nodes.push(NodeId(at));
         if let Kind::Source(topic) = &node.kind
             && let Some(source) = topics.iter().position(|t| t.name == *topic)
             && sub.sources.iter().all(|s| s.topic != *topic)
         {
-            sub.sources.push(SourceTopic { topic: topic.clone(), source: SourceId(source) });
+            sub.sources.push(SourceTopic {
+                topic: topic.clone(),
+                source: SourceId(source),
+            });
         }
     }
     subs.into_iter().map(|(_, sub)| sub).collect()
@@ -49,7 +64,8 @@ fn roots(nodes: &[NodeSpec]) -> Vec<usize> {
         for parent in &node.parents {
             join(&mut roots, at, parent.0);
         }
-        let reads_the_same = |other: &NodeSpec| matches!(node.kind, Kind::Source(_)) && other.kind == node.kind;
+        let reads_the_same =
+            |other: &NodeSpec| matches!(node.kind, Kind::Source(_)) && other.kind == node.kind;
         if let Some(other) = nodes.iter().take(at).position(reads_the_same) {
             join(&mut roots, at, other);
         }
@@ -78,7 +94,11 @@ mod tests {
     use crate::prelude::*;
 
     fn sources(topology: &Topology) -> Vec<Vec<&str>> {
-        topology.sub_topologies().iter().map(|s| s.sources.iter().map(|s| s.topic.as_str()).collect()).collect()
+        topology
+            .sub_topologies()
+            .iter()
+            .map(|s| s.sources.iter().map(|s| s.topic.as_str()).collect())
+            .collect()
     }
 
     #[test]
@@ -96,7 +116,10 @@ mod tests {
     #[test]
     fn a_merge_connects() {
         let builder = TopologyBuilder::new("app");
-        let (a, b) = (builder.stream::<Keyless, str>("a"), builder.stream::<Keyless, str>("b"));
+        let (a, b) = (
+            builder.stream::<Keyless, str>("a"),
+            builder.stream::<Keyless, str>("b"),
+        );
         let c = builder.stream::<Keyless, str>("c");
         c.filter(|_, _| true).merge(&a).to("x");
         b.to("y");

@@ -63,7 +63,9 @@ impl Send {
         let bytes = |text: &Option<String>| text.clone().map(String::into_bytes);
         let mut record = TestRecord::new(bytes(&self.key), bytes(&self.value)).at(self.timestamp);
         for (name, value) in &self.headers {
-            record.headers.add(name, value.as_deref().map(str::as_bytes));
+            record
+                .headers
+                .add(name, value.as_deref().map(str::as_bytes));
         }
         record
     }
@@ -73,13 +75,29 @@ impl Emitted {
     /// A side effect.
     pub(crate) fn note(topic: &str, key: Option<&str>, value: Option<&str>) -> Self {
         let value = value.map(str::to_owned);
-        Self { topic: topic.to_owned(), key: key.into(), value, timestamp: None, headers: Vec::new() }
+        Self {
+            topic: topic.to_owned(),
+            key: key.into(),
+            value,
+            timestamp: None,
+            headers: Vec::new(),
+        }
     }
 
     pub(crate) fn of(topic: String, record: &RawRecord) -> Self {
-        let headers = record.headers.iter().map(|(name, value)| (name.to_owned(), value.map(text))).collect();
+        let headers = record
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.map(text)))
+            .collect();
         let key = record.key.as_deref().map(text).into();
-        Self { topic, key, value: record.value.as_deref().map(text), timestamp: record.timestamp, headers }
+        Self {
+            topic,
+            key,
+            value: record.value.as_deref().map(text),
+            timestamp: record.timestamp,
+            headers,
+        }
     }
 }
 
@@ -88,7 +106,9 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// Within a topic the order counts, between topics there is none.
-pub(crate) fn by_topic(emitted: impl IntoIterator<Item = Emitted>) -> BTreeMap<String, Vec<Emitted>> {
+pub(crate) fn by_topic(
+    emitted: impl IntoIterator<Item = Emitted>,
+) -> BTreeMap<String, Vec<Emitted>> {
     let mut topics: BTreeMap<String, Vec<Emitted>> = BTreeMap::new();
     for record in emitted {
         topics.entry(record.topic.clone()).or_default().push(record);
@@ -102,7 +122,9 @@ pub(crate) fn parse(text: &str) -> serde_json::Result<Case> {
 
 /// Reads the cases of `<directory>/<topology>/<case>.json`; `describe` has another format.
 pub(crate) fn read_all(directory: &Path) -> Vec<Case> {
-    let topologies = entries(directory).into_iter().filter(|path| path.is_dir() && !path.ends_with("describe"));
+    let topologies = entries(directory)
+        .into_iter()
+        .filter(|path| path.is_dir() && !path.ends_with("describe"));
     let files = topologies.flat_map(|topology| entries(&topology));
     let cases = files.filter(|path| path.extension().is_some_and(|e| e == "json"));
     cases.map(|path| read(&path)).collect()
@@ -114,8 +136,11 @@ fn read(path: &Path) -> Case {
 }
 
 fn entries(directory: &Path) -> Vec<PathBuf> {
-    let listed = fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
-    let mut paths: Vec<PathBuf> = listed.map(|entry| entry.expect("an entry can be read").path()).collect();
+    let listed =
+        fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let mut paths: Vec<PathBuf> = listed
+        .map(|entry| entry.expect("an entry can be read").path())
+        .collect();
     paths.sort();
     paths
 }

@@ -17,7 +17,11 @@ impl Notes {
         let notes = self.clone();
         move |key, value| {
             let note = Emitted::note(topic, key.as_deref(), value.as_deref());
-            notes.0.lock().expect("nobody panics while noting").push(note);
+            notes
+                .0
+                .lock()
+                .expect("nobody panics while noting")
+                .push(note);
         }
     }
 }
@@ -32,14 +36,27 @@ pub(crate) fn build(name: &str, notes: &Notes) -> Option<Topology> {
     match name {
         "filter" => input("in").filter(even).to("out"),
         "filter-not" => input("in").filter_not(even).to("out"),
-        "map" => input("in").map(|k, v| (bucket(k, v), Some(format!("{}:{}", or_null(k), or_null(v))))).to("out"),
-        "map-values" => input("in").map_values(|v| v.as_ref().map(|v| format!("{v}!"))).to("out"),
+        "map" => input("in")
+            .map(|k, v| (bucket(k, v), Some(format!("{}:{}", or_null(k), or_null(v)))))
+            .to("out"),
+        "map-values" => input("in")
+            .map_values(|v| v.as_ref().map(|v| format!("{v}!")))
+            .to("out"),
         "map-values-with-key" => {
-            input("in").map_values_with_key(|k, v| Some(format!("{}/{}", or_null(k), or_null(v)))).to("out");
+            input("in")
+                .map_values_with_key(|k, v| Some(format!("{}/{}", or_null(k), or_null(v))))
+                .to("out");
         }
         "flat-map" => input("in").flat_map(several).to("out"),
         "flat-map-values" => {
-            input("in").flat_map_values(|v| several(&None, v).into_iter().map(|(_, v)| v).collect::<Vec<_>>()).to("out");
+            input("in")
+                .flat_map_values(|v| {
+                    several(&None, v)
+                        .into_iter()
+                        .map(|(_, v)| v)
+                        .collect::<Vec<_>>()
+                })
+                .to("out");
         }
         "select-key" => input("in").select_key(bucket).to("out"),
         "values-chain" => values_chain(&input("in")).to("out"),
@@ -54,17 +71,27 @@ pub(crate) fn build(name: &str, notes: &Notes) -> Option<Topology> {
             split.branch(even).to("even");
             split.branch(third).to("third");
         }
-        "merge" => input("one").merge(&input("two")).merge(&input("three")).to("out"),
+        "merge" => input("one")
+            .merge(&input("two"))
+            .merge(&input("three"))
+            .to("out"),
         "to-dynamic" => input("in").to_dynamic(|k, v| match v {
             None => "none",
             Some(_) if even(k, v) => "even",
             Some(_) => "odd",
         }),
-        "peek" => input("in").peek(notes.noting("@peek")).filter(even).peek(notes.noting("@even")).to("out"),
+        "peek" => input("in")
+            .peek(notes.noting("@peek"))
+            .filter(even)
+            .peek(notes.noting("@even"))
+            .to("out"),
         "foreach" => input("in").for_each(notes.noting("@foreach")),
         "processor-headers" => input("in").process(SeenHeaders::default).to("out"),
         "processor-timestamps" => input("in").process(|| Timestamps).to("out"),
-        "processor-metadata" => input("in").merge(&input("other")).process(|| Metadata).to("out"),
+        "processor-metadata" => input("in")
+            .merge(&input("other"))
+            .process(|| Metadata)
+            .to("out"),
         _ => return None,
     }
     Some(builder.build())
@@ -72,14 +99,22 @@ pub(crate) fn build(name: &str, notes: &Notes) -> Option<Topology> {
 
 fn values_chain(input: &Stream) -> Stream {
     let append = |v: &Text| v.as_ref().map(|v| format!("{v}a"));
-    let marked = input.filter(|_, v| v.is_some()).map_values(append).filter_not(third);
-    marked.select_key(bucket).map_values_with_key(|k, v| Some(format!("{}{}", or_null(k), or_null(v))))
+    let marked = input
+        .filter(|_, v| v.is_some())
+        .map_values(append)
+        .filter_not(third);
+    marked
+        .select_key(bucket)
+        .map_values_with_key(|k, v| Some(format!("{}{}", or_null(k), or_null(v))))
 }
 
 /// The decimal digits at the end as a number; 0 if there are none.
 fn number(value: &str) -> u64 {
     let digits = value.len() - value.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-    value.get(value.len() - digits..).and_then(|digits| digits.parse().ok()).unwrap_or_default()
+    value
+        .get(value.len() - digits..)
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or_default()
 }
 
 fn even(_: &Text, value: &Text) -> bool {
@@ -100,7 +135,14 @@ fn or_null(text: &Text) -> &str {
 
 fn several(key: &Text, value: &Text) -> Vec<(Text, Text)> {
     match value {
-        Some(v) => (0..number(v) % 3).map(|i| (Some(format!("{}{i}", or_null(key))), Some(format!("{v}.{i}")))).collect(),
+        Some(v) => (0..number(v) % 3)
+            .map(|i| {
+                (
+                    Some(format!("{}{i}", or_null(key))),
+                    Some(format!("{v}.{i}")),
+                )
+            })
+            .collect(),
         None => vec![(key.clone(), None)],
     }
 }
@@ -112,7 +154,11 @@ impl Processor<Text, Text> for SeenHeaders {
     type KeyOut = Text;
     type ValueOut = Text;
 
-    fn process(&mut self, record: Record<'_, Text, Text>, cx: &mut ProcessorContext<'_, Text, Text>) -> Outcome {
+    fn process(
+        &mut self,
+        record: Record<'_, Text, Text>,
+        cx: &mut ProcessorContext<'_, Text, Text>,
+    ) -> Outcome {
         self.0 += 1;
         let mut headers = record.headers.clone();
         headers.add("seen", Some(self.0.to_string().as_bytes()));
@@ -121,7 +167,11 @@ impl Processor<Text, Text> for SeenHeaders {
         if self.0.is_multiple_of(3) {
             let mut own = Headers::default();
             own.add("own", Some(format!("h{}", self.0).as_bytes()));
-            cx.forward(record.with_value(&Some("third".to_owned())).with_headers(&own))?;
+            cx.forward(
+                record
+                    .with_value(&Some("third".to_owned()))
+                    .with_headers(&own),
+            )?;
         }
         Ok(())
     }
@@ -133,7 +183,11 @@ impl Processor<Text, Text> for Timestamps {
     type KeyOut = Text;
     type ValueOut = Text;
 
-    fn process(&mut self, record: Record<'_, Text, Text>, cx: &mut ProcessorContext<'_, Text, Text>) -> Outcome {
+    fn process(
+        &mut self,
+        record: Record<'_, Text, Text>,
+        cx: &mut ProcessorContext<'_, Text, Text>,
+    ) -> Outcome {
         cx.forward(record.with_timestamp(record.timestamp + 100))?;
         cx.forward(record.with_timestamp((record.timestamp - 5).max(0)))?;
         let stream_time = format!("stream-time={}", cx.stream_time());
@@ -147,9 +201,19 @@ impl Processor<Text, Text> for Metadata {
     type KeyOut = Text;
     type ValueOut = Text;
 
-    fn process(&mut self, record: Record<'_, Text, Text>, cx: &mut ProcessorContext<'_, Text, Text>) -> Outcome {
+    fn process(
+        &mut self,
+        record: Record<'_, Text, Text>,
+        cx: &mut ProcessorContext<'_, Text, Text>,
+    ) -> Outcome {
         let at = cx.record_metadata();
-        let text = format!("{}/{}/{} stream-time={}", at.topic, at.partition, at.offset, cx.stream_time());
+        let text = format!(
+            "{}/{}/{} stream-time={}",
+            at.topic,
+            at.partition,
+            at.offset,
+            cx.stream_time()
+        );
         cx.forward(record.with_value(&Some(text)))
     }
 }
