@@ -112,14 +112,19 @@ impl<'a> Scene<'a> {
 
     fn start(&self, instance: usize) -> Job {
         let session = format!("session.timeout.ms={}", SESSION_TIMEOUT.as_millis());
-        let interval = ["--checkpoint-interval", "200ms", "--stream-threads", "1"];
+        let thread = ["--checkpoint-interval", "200ms", "--stream-threads", "1"];
+        // Shorter than a zombie's sleep: some transactions are timed out by the broker meanwhile.
+        let transaction = ["--transaction-timeout", "5s"];
         let group = [
             "--property",
             &session,
             "--property",
             "heartbeat.interval.ms=500",
         ];
-        self.job.start(instance, &[interval, group].concat())
+        self.job.start(
+            instance,
+            &[thread.as_slice(), &transaction, &group].concat(),
+        )
     }
 
     /// Writes the records, spread over the duration, and each once although the broker restarts.
