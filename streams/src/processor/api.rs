@@ -1,6 +1,6 @@
 //! The Processor API: a user's own operator, with one instance a task.
 
-use super::{Context, Headers, Next, Outcome, Process, Record, RecordMetadata};
+use super::{Context, Next, Outcome, Process, Record, RecordMetadata};
 use std::marker::PhantomData;
 
 /// An operator of one's own. Each task has its own instance, so it may keep what it likes in its fields.
@@ -57,17 +57,6 @@ impl<K: ?Sized, V: ?Sized> ProcessorContext<'_, K, V> {
     #[inline]
     pub fn forward(&mut self, record: Record<'_, K, V>) -> Outcome {
         self.next.process(self.task, record)
-    }
-
-    /// Passes a new record on.
-    #[inline]
-    pub fn forward_new(&mut self, key: &K, value: &V, timestamp: i64) -> Outcome {
-        self.forward(Record {
-            key,
-            value,
-            timestamp,
-            headers: Headers::EMPTY,
-        })
     }
 
     /// Where the record that is being processed was read.

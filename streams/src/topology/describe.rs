@@ -181,25 +181,18 @@ fn names(neighbours: &[Neighbour]) -> Vec<&str> {
 }
 
 fn sub_topology_json(id: usize, nodes: &[Node]) -> Value {
-    let topics = |wanted: fn(&Kind) -> Option<&String>| {
-        let mut topics: Vec<&String> = nodes.iter().filter_map(|n| wanted(&n.kind)).collect();
-        topics.dedup();
-        topics
-    };
-    let sources = topics(|kind| {
-        if let Kind::Source(topic) = kind {
-            Some(topic)
-        } else {
-            None
+    let (mut sources, mut sinks) = (Vec::new(), Vec::new());
+    for node in nodes {
+        let (topics, topic) = match &node.kind {
+            Kind::Source(topic) => (&mut sources, topic),
+            Kind::Sink(topic) => (&mut sinks, topic),
+            Kind::Operator(_) | Kind::DynamicSink => continue,
+        };
+        // Two nodes may read or write the same topic.
+        if !topics.contains(&topic) {
+            topics.push(topic);
         }
-    });
-    let sinks = topics(|kind| {
-        if let Kind::Sink(topic) = kind {
-            Some(topic)
-        } else {
-            None
-        }
-    });
+    }
     let nodes: Vec<Value> = nodes.iter().map(node_json).collect();
     json!({ "id": id, "sources": sources, "sinks": sinks, "nodes": nodes })
 }
@@ -261,6 +254,7 @@ mod tests {
         let words = builder.stream::<Keyless, str>("words");
         words.filter(|_, _| true).to("out");
         words.to("copy");
+        words.to("out");
         builder.stream::<Keyless, str>("other").to("out");
         builder.build()
     }
@@ -270,7 +264,7 @@ mod tests {
         let expected = "Topology: app
   Sub-topology: 0
     Source: words-source (topic: words)
-      --> app-filter, copy-sink
+      --> app-filter, copy-sink, out-sink-2
     Processor: app-filter (filter)
       --> out-sink
       <-- words-source
@@ -278,10 +272,12 @@ mod tests {
       <-- app-filter
     Sink: copy-sink (topic: copy)
       <-- words-source
+    Sink: out-sink-2 (topic: out)
+      <-- words-source
   Sub-topology: 1
     Source: other-source (topic: other)
-      --> out-sink-2
-    Sink: out-sink-2 (topic: out)
+      --> out-sink-3
+    Sink: out-sink-3 (topic: out)
       <-- other-source
 ";
         assert_eq!(topology().describe().to_string(), expected);

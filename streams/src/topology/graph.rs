@@ -120,3 +120,14 @@ impl fmt::Debug for Topology {
         self.describe().fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Topology;
+
+    #[test]
+    fn a_topology_can_be_cloned_and_shared_between_threads() {
+        fn shared<T: Clone + Send + Sync>() {}
+        shared::<Topology>();
+    }
+}
