@@ -8,8 +8,18 @@ use std::panic::Location;
 use std::rc::Rc;
 
 type Predicate<K, V> = Box<dyn Fn(&K, &V) -> bool + Send + Sync>;
-/// A branch: which records it takes, and what follows it.
-type Branch<K, V, N> = (Predicate<K, V>, N);
+
+/// A branch while the split is drafted.
+struct BranchLink<K: ?Sized, V: ?Sized> {
+    wants: Predicate<K, V>,
+    link: Link<K, V>,
+}
+
+/// A branch of the split that runs.
+struct Branch<K: ?Sized, V: ?Sized> {
+    wants: Predicate<K, V>,
+    next: Next<K, V>,
+}
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// Splits the stream into branches. A record takes the first branch whose predicate is true, or the default branch; if
@@ -60,17 +70,19 @@ pub struct Split<K: ?Sized, V: ?Sized> {
 }
 
 struct Draft<K: ?Sized, V: ?Sized> {
-    branches: RefCell<Vec<Branch<K, V, Link<K, V>>>>,
+    branches: RefCell<Vec<BranchLink<K, V>>>,
     default: RefCell<Option<Link<K, V>>>,
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Draft<K, V> {
     fn link(&self) -> Branches<K, V> {
         let branches = self.branches.take().into_iter();
+        let link = |branch: BranchLink<K, V>| Branch {
+            wants: branch.wants,
+            next: (branch.link)(),
+        };
         Branches {
-            branches: branches
-                .map(|(predicate, link)| (predicate, link()))
-                .collect(),
+            branches: branches.map(link).collect(),
             default: self.default.take().map(|link| link()),
         }
     }
@@ -84,10 +96,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Split<K, V> {
         predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
     ) -> KStream<K, V> {
         let (stream, link) = self.new_branch("branch", Location::caller());
+        let wants = Box::new(predicate);
         self.draft
             .branches
             .borrow_mut()
-            .push((Box::new(predicate), link));
+            .push(BranchLink { wants, link });
         stream
     }
 
@@ -117,17 +130,15 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Split<K, V> {
 }
 
 struct Branches<K: ?Sized, V: ?Sized> {
-    branches: Box<[Branch<K, V, Next<K, V>>]>,
+    branches: Box<[Branch<K, V>]>,
     default: Option<Next<K, V>>,
 }
 
 impl<K: ?Sized, V: ?Sized> Process<K, V> for Branches<K, V> {
     fn process(&self, cx: &mut Context, record: Record<'_, K, V>) -> Outcome {
-        let taken = self
-            .branches
-            .iter()
-            .find(|(wants, _)| wants(record.key, record.value));
-        match taken.map(|(_, next)| next).or(self.default.as_ref()) {
+        let wanting = |branch: &&Branch<K, V>| (branch.wants)(record.key, record.value);
+        let taken = self.branches.iter().find(wanting);
+        match taken.map(|branch| &branch.next).or(self.default.as_ref()) {
             Some(next) => next.process(cx, record),
             None => Ok(()),
         }

@@ -134,8 +134,10 @@ mod tests {
         }
     }
 
-    /// Topic, key and value of what is staged.
-    fn staged(task: &Task) -> Vec<(&str, Option<&[u8]>, Option<&[u8]>)> {
+    /// Topic, key and value.
+    type Staged<'t> = (&'t str, Option<&'t [u8]>, Option<&'t [u8]>);
+
+    fn staged(task: &Task) -> Vec<Staged<'_>> {
         task.staged()
             .iter()
             .map(|record| (task.topic_name(record.topic), record.key, record.value))

@@ -128,7 +128,7 @@ impl TopologyBuilder {
         NameScope(self.clone())
     }
 
-    /// Links the graph. What is wrong with it, [`Topology::check`] tells.
+    /// Links the graph, once: what is added later is no part of it. What is wrong with it, [`Topology::check`] tells.
     #[track_caller]
     pub fn build(&self) -> Topology {
         let at = Location::caller();
