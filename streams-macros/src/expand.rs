@@ -1,9 +1,10 @@
 //! From a [`Topology`] to a function that builds it, through nothing but `TopologyBuilder`'s public methods.
 //!
 //! - Everything is inside of that one function, so the attribute works wherever a function may stand.
-//! - The body becomes an inner function of the same name: a closure would borrow from this one, and rustc's hints
-//!   (such as `move`) would point at the attribute. Its own name, since no name in the body can mean anything else.
-//! - Variables of the expansion have mixed-site hygiene, so that no name of the body's can meet them.
+//! - The body becomes an inner function: a closure would borrow from this one, and rustc's hints (such as `move`) would
+//!   point at the attribute. It is called `__` and the function's name, since a parameter may have that very name.
+//! - Variables of the expansion have mixed-site hygiene, so that no name of the user's can meet them. Only the
+//!   parameters keep theirs: a serde of an attribute may be made of one.
 //! - What a type error should point at carries the span of the user's type or expression.
 
 use crate::errors::Errors;
@@ -109,7 +110,7 @@ fn head(model: &Model) -> TokenStream {
         .enumerate()
         .filter_map(|(index, parameter)| match parameter {
             Parameter::Plain { pattern, ty } => {
-                let name = variable(pattern, index);
+                let name = stream(pattern, index);
                 Some(quote!(#name: #ty))
             }
             Parameter::Source { .. } => None,
@@ -121,11 +122,18 @@ fn head(model: &Model) -> TokenStream {
 }
 
 /// What a parameter is called outside of the body, where its pattern does not matter.
-fn variable(pattern: &Pat, index: usize) -> Ident {
+fn argument(pattern: &Pat, index: usize) -> Ident {
     match pattern {
         Pat::Ident(pattern) => pattern.ident.clone(),
         _ => hidden(&format!("argument_{index}")),
     }
+}
+
+/// What the stream of a source is called outside of the body: like its parameter, but out of the user's sight.
+fn stream(pattern: &Pat, index: usize) -> Ident {
+    let mut name = argument(pattern, index);
+    name.set_span(Span::mixed_site().located_at(name.span()));
+    name
 }
 
 /// A constant of the attributes, once: were it repeated, so would be its errors.
@@ -170,10 +178,18 @@ fn inner(model: &Model) -> ItemFn {
 /// The inner function, and its call.
 fn body(model: &Model, Names { builder, scope }: &Names) -> (TokenStream, TokenStream) {
     let mut body = inner(model);
-    let name = &model.function.sig.ident;
-    let mut arguments: Vec<TokenStream> = (model.parameters.iter().enumerate())
-        .map(|(index, parameter)| variable(parameter.pattern(), index).into_token_stream())
-        .collect();
+    let name = format_ident!(
+        "__{}",
+        model.function.sig.ident.unraw(),
+        span = model.function.sig.ident.span()
+    );
+    body.sig.ident = name.clone();
+    let argument = |(index, parameter): (usize, &Parameter)| match parameter {
+        Parameter::Plain { pattern, .. } => argument(pattern, index).into_token_stream(),
+        Parameter::Source { pattern, .. } => stream(pattern, index).into_token_stream(),
+    };
+    let mut arguments: Vec<TokenStream> =
+        model.parameters.iter().enumerate().map(argument).collect();
     if naming::name(&mut body.block, builder, scope) {
         let parameter: FnArg =
             parse_quote_spanned!(Span::mixed_site()=> #builder: &::streams::TopologyBuilder);
@@ -264,7 +280,7 @@ fn sources(model: &Model, Names { builder, scope }: &Names) -> TokenStream {
         };
         let topic = port.topic()?;
         let (key, value) = serdes(port, ty);
-        let name = variable(pattern, index);
+        let name = stream(pattern, index);
         let scope = matches!(pattern, Pat::Ident(_)).then(|| {
             let text = name.unraw().to_string();
             quote!(let #scope = #builder.name_scope(#text);)

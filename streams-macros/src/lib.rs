@@ -12,6 +12,8 @@ mod model;
 mod naming;
 mod options;
 mod parse;
+#[cfg(test)]
+mod snapshot;
 mod suggest;
 mod validate;
 mod values;

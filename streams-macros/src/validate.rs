@@ -241,15 +241,15 @@ fn outputs(model: &Model, errors: &mut Errors) {
     if returned == sinks {
         return;
     }
-    let streams = if returned == 1 {
-        "1 stream is returned".to_owned()
-    } else {
-        format!("{returned} streams are returned")
+    let streams = match returned {
+        0 => "no stream is returned".to_owned(),
+        1 => "1 stream is returned".to_owned(),
+        many => format!("{many} streams are returned"),
     };
-    let lines = if sinks == 1 {
-        "1 `#[sink(..)]` stands".to_owned()
-    } else {
-        format!("{sinks} `#[sink(..)]` stand")
+    let lines = match sinks {
+        0 => "no `#[sink(..)]` stands".to_owned(),
+        1 => "1 `#[sink(..)]` stands".to_owned(),
+        many => format!("{many} `#[sink(..)]` stand"),
     };
     let message = format!(
         "{streams}, but {lines} above the function; write one sink for each returned stream, in order"

@@ -14,7 +14,10 @@
 //! | transactional settings need `exactly_once` | [`only_exactly_once`] |
 //! | there is a thread to work | [`stream_threads`] |
 
-#![expect(clippy::result_large_err, reason = "a message that rustc builds cannot be boxed, and a broken rule is told once")]
+#![expect(
+    clippy::result_large_err,
+    reason = "a message that rustc builds cannot be boxed, and a broken rule is told once"
+)]
 
 mod duration;
 mod message;

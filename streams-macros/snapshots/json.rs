@@ -1,0 +1,3 @@
+impl ::streams::serde::HasSerde for Flight {
+    type Serde = ::streams::Json;
+}

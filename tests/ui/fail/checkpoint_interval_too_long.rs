@@ -1,0 +1,11 @@
+//! A checkpoint ends before its transaction times out.
+
+use streams::prelude::*;
+
+#[topology(application_id = "job", checkpoint_interval = "90s")]
+#[sink(topic = "out")]
+fn job(#[source(topic = "in")] text: KStream<Keyless, String>) -> KStream<Keyless, String> {
+    text
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+//! Rejected records go to a topic.
+
+use streams::prelude::*;
+
+#[topology(application_id = "job", on_error(deserialize = dead_letter))]
+#[sink(topic = "out")]
+fn job(#[source(topic = "in")] text: KStream<Keyless, String>) -> KStream<Keyless, String> {
+    text
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+//! An option is set once.
+
+use streams::prelude::*;
+
+#[topology(application_id = "job", stream_threads = 1, stream_threads = 2)]
+#[sink(topic = "out")]
+fn job(#[source(topic = "in")] text: KStream<Keyless, String>) -> KStream<Keyless, String> {
+    text
+}
+
+fn main() {}

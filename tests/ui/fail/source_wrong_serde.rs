@@ -1,0 +1,14 @@
+//! A serde reads the type.
+
+use streams::prelude::*;
+
+pub struct Measurement {
+    pub celsius: f64,
+}
+
+#[topology(application_id = "job")]
+fn job(#[source(topic = "in", value = Json)] measurements: KStream<Keyless, Measurement>) {
+    measurements.map_values(|m| m.celsius).to("out");
+}
+
+fn main() {}

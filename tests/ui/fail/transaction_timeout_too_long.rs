@@ -1,0 +1,11 @@
+//! The brokers accept the timeout.
+
+use streams::prelude::*;
+
+#[topology(application_id = "job", transaction_timeout = "20min")]
+#[sink(topic = "out")]
+fn job(#[source(topic = "in")] text: KStream<Keyless, String>) -> KStream<Keyless, String> {
+    text
+}
+
+fn main() {}
