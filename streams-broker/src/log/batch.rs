@@ -81,6 +81,11 @@ impl Batch {
         if bytes.get(16).is_some_and(|magic| *magic != 2) {
             return Err(ResponseError::InvalidRecord);
         }
+        // More than one batch for a partition was legal in older versions of Produce only.
+        let first = int(bytes, 8).and_then(|length| usize::try_from(length).ok());
+        if first.is_some_and(|length| length.saturating_add(UNCOUNTED) < bytes.len()) {
+            return Err(ResponseError::InvalidRecord);
+        }
         let batch = Batch::read(bytes).ok_or(ResponseError::CorruptMessage)?;
         let stated = array(bytes, CHECKSUM).map(u32::from_be_bytes);
         let covered = bytes.get(COVERED..).unwrap_or_default();

@@ -1,7 +1,4 @@
-//! Error codes and offsets on the wire, without a client library in between.
-//!
-//! `KAFKA_BOOTSTRAP_SERVERS` runs the same cases on another broker: what is asserted here is what Apache Kafka does.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+//! A client that speaks the protocol and nothing more.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,9 +8,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
+use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::delete_records_request::{
+    DeleteRecordsPartition, DeleteRecordsTopic,
+};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::txn_offset_commit_request::{
@@ -25,6 +27,7 @@ use kafka_protocol::messages::{
     OffsetFetchRequest, ProduceRequest, ProducerId, RequestHeader, ResponseHeader, TopicName,
     TransactionalId, TxnOffsetCommitRequest,
 };
+use kafka_protocol::messages::{CreatePartitionsRequest, DeleteRecordsRequest, ListOffsetsRequest};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use streams_broker::EmbeddedKafka;
 
@@ -41,7 +44,7 @@ fn address() -> &'static str {
     address
 }
 
-fn unique(name: &str) -> String {
+pub(crate) fn unique(name: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let time = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -50,12 +53,12 @@ fn unique(name: &str) -> String {
     format!("{name}-{time:x}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-fn text(text: &str) -> StrBytes {
+pub(crate) fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
 
 /// Asks until the answer has another code than these: a coordinator that is loading, or a marker that is under way.
-fn patiently<T>(not: &[i16], mut ask: impl FnMut() -> (i16, T)) -> (i16, T) {
+pub(crate) fn patiently<T>(not: &[i16], mut ask: impl FnMut() -> (i16, T)) -> (i16, T) {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let (code, answer) = ask();
@@ -66,20 +69,20 @@ fn patiently<T>(not: &[i16], mut ask: impl FnMut() -> (i16, T)) -> (i16, T) {
     }
 }
 
-struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
     asked: i32,
 }
 
 impl Wire {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             stream: TcpStream::connect(address()).unwrap(),
             asked: 0,
         }
     }
 
-    fn ask<R: Request>(&mut self, version: i16, request: R) -> R::Response {
+    pub(crate) fn ask<R: Request>(&mut self, version: i16, request: R) -> R::Response {
         self.asked += 1;
         let header = RequestHeader::default()
             .with_request_api_key(R::KEY)
@@ -108,7 +111,7 @@ impl Wire {
         response
     }
 
-    fn create(
+    pub(crate) fn create(
         &mut self,
         name: &str,
         partitions: i32,
@@ -132,7 +135,7 @@ impl Wire {
     }
 
     /// A topic of two partitions that is ready for use.
-    fn topic(&mut self) -> String {
+    pub(crate) fn topic(&mut self) -> String {
         let name = unique("t");
         assert_eq!(self.create(&name, 2, 1, &[]), 0);
         let ready = patiently(&[3, 5, 6], || {
@@ -147,8 +150,19 @@ impl Wire {
     }
 
     /// Error code and base offset.
-    fn produce(
+    pub(crate) fn produce(
         &mut self,
+        id: Option<&str>,
+        topic: &str,
+        partition: i32,
+        records: &Bytes,
+    ) -> (i16, i64) {
+        self.produce_acks(-1, id, topic, partition, records)
+    }
+
+    pub(crate) fn produce_acks(
+        &mut self,
+        acks: i16,
         id: Option<&str>,
         topic: &str,
         partition: i32,
@@ -162,7 +176,7 @@ impl Wire {
             .with_partition_data(vec![data]);
         let request = ProduceRequest::default()
             .with_transactional_id(id.map(|id| TransactionalId(text(id))))
-            .with_acks(-1)
+            .with_acks(acks)
             .with_timeout_ms(10_000)
             .with_topic_data(vec![topic]);
         let response = self.ask(10, request);
@@ -170,7 +184,12 @@ impl Wire {
         (response.error_code, response.base_offset)
     }
 
-    fn initialise(&mut self, id: &str, timeout: i32, producer: (i64, i16)) -> (i16, (i64, i16)) {
+    pub(crate) fn initialise(
+        &mut self,
+        id: &str,
+        timeout: i32,
+        producer: (i64, i16),
+    ) -> (i16, (i64, i16)) {
         let request = InitProducerIdRequest::default()
             .with_transactional_id(Some(TransactionalId(text(id))))
             .with_transaction_timeout_ms(timeout)
@@ -184,7 +203,7 @@ impl Wire {
     }
 
     /// A transactional id and its producer.
-    fn producer(&mut self) -> (String, (i64, i16)) {
+    pub(crate) fn producer(&mut self) -> (String, (i64, i16)) {
         let id = unique("tx");
         self.find_coordinator(&id, 1);
         let (code, producer) =
@@ -193,7 +212,7 @@ impl Wire {
         (id, producer)
     }
 
-    fn find_coordinator(&mut self, key: &str, kind: i8) {
+    pub(crate) fn find_coordinator(&mut self, key: &str, kind: i8) {
         let request = FindCoordinatorRequest::default()
             .with_key(text(key))
             .with_key_type(kind);
@@ -203,7 +222,7 @@ impl Wire {
         );
     }
 
-    fn add_partitions(
+    pub(crate) fn add_partitions(
         &mut self,
         id: &str,
         producer: (i64, i16),
@@ -219,14 +238,17 @@ impl Wire {
             .with_v3_and_below_producer_epoch(producer.1)
             .with_v3_and_below_topics(vec![topic]);
         let response = self.ask(0, request);
-        let results = &response.results_by_topic_v3_and_below[0].results_by_partition;
+        let mut results = response.results_by_topic_v3_and_below[0]
+            .results_by_partition
+            .clone();
+        results.sort_by_key(|result| result.partition_index);
         results
             .iter()
             .map(|result| result.partition_error_code)
             .collect()
     }
 
-    fn add_offsets(&mut self, id: &str, producer: (i64, i16), group: &str) -> i16 {
+    pub(crate) fn add_offsets(&mut self, id: &str, producer: (i64, i16), group: &str) -> i16 {
         let request = AddOffsetsToTxnRequest::default()
             .with_transactional_id(TransactionalId(text(id)))
             .with_producer_id(ProducerId(producer.0))
@@ -235,7 +257,7 @@ impl Wire {
         self.ask(0, request).error_code
     }
 
-    fn commit_offset(
+    pub(crate) fn commit_offset(
         &mut self,
         id: &str,
         producer: (i64, i16),
@@ -259,7 +281,7 @@ impl Wire {
         self.ask(3, request).topics[0].partitions[0].error_code
     }
 
-    fn end(&mut self, id: &str, producer: (i64, i16), commit: bool) -> i16 {
+    pub(crate) fn end(&mut self, id: &str, producer: (i64, i16), commit: bool) -> i16 {
         let request = EndTxnRequest::default()
             .with_transactional_id(TransactionalId(text(id)))
             .with_producer_id(ProducerId(producer.0))
@@ -269,7 +291,7 @@ impl Wire {
     }
 
     /// Error code and committed offset.
-    fn committed(&mut self, group: &str, topic: &str, stable: bool) -> (i16, i64) {
+    pub(crate) fn committed(&mut self, group: &str, topic: &str, stable: bool) -> (i16, i64) {
         let topic = OffsetFetchRequestTopic::default()
             .with_name(TopicName(text(topic)))
             .with_partition_indexes(vec![0]);
@@ -282,7 +304,13 @@ impl Wire {
         (partition.error_code, partition.committed_offset)
     }
 
-    fn fetch(&mut self, topic: &str, partition: i32, offset: i64, isolation: i8) -> PartitionData {
+    pub(crate) fn fetch(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+        isolation: i8,
+    ) -> PartitionData {
         let partition = FetchPartition::default()
             .with_partition(partition)
             .with_fetch_offset(offset)
@@ -301,8 +329,52 @@ impl Wire {
         self.ask(11, request).responses[0].partitions[0].clone()
     }
 
+    /// Error code, timestamp and offset.
+    pub(crate) fn list(&mut self, topic: &str, partition: i32, timestamp: i64) -> (i16, i64, i64) {
+        let partition = ListOffsetsPartition::default()
+            .with_partition_index(partition)
+            .with_current_leader_epoch(-1)
+            .with_timestamp(timestamp);
+        let topic = ListOffsetsTopic::default()
+            .with_name(TopicName(text(topic)))
+            .with_partitions(vec![partition]);
+        let request = ListOffsetsRequest::default()
+            .with_replica_id(BrokerId(-1))
+            .with_topics(vec![topic]);
+        let response = self.ask(7, request);
+        let partition = &response.topics[0].partitions[0];
+        (partition.error_code, partition.timestamp, partition.offset)
+    }
+
+    /// Error code and the new start.
+    pub(crate) fn delete(&mut self, topic: &str, partition: i32, before: i64) -> (i16, i64) {
+        let partition = DeleteRecordsPartition::default()
+            .with_partition_index(partition)
+            .with_offset(before);
+        let topic = DeleteRecordsTopic::default()
+            .with_name(TopicName(text(topic)))
+            .with_partitions(vec![partition]);
+        let request = DeleteRecordsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(10_000);
+        let response = self.ask(1, request);
+        let partition = &response.topics[0].partitions[0];
+        (partition.error_code, partition.low_watermark)
+    }
+
+    pub(crate) fn grow(&mut self, topic: &str, count: i32) -> i16 {
+        let topic = CreatePartitionsTopic::default()
+            .with_name(TopicName(text(topic)))
+            .with_count(count)
+            .with_assignments(None);
+        let request = CreatePartitionsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(10_000);
+        self.ask(1, request).results[0].error_code
+    }
+
     /// Waits until the partition's last stable offset is there.
-    fn until_stable(&mut self, topic: &str, partition: i32, offset: i64) {
+    pub(crate) fn until_stable(&mut self, topic: &str, partition: i32, offset: i64) {
         let reached = patiently(&[-1], || {
             let stable = self.fetch(topic, partition, 0, 1).last_stable_offset;
             (if stable >= offset { 0 } else { -1 }, stable)
@@ -311,17 +383,31 @@ impl Wire {
     }
 }
 
-/// A batch of empty records.
-fn batch(producer: (i64, i16), sequence: i32, count: u8, transactional: bool) -> Bytes {
-    use bytes::BufMut;
-    let mut covered = BytesMut::new();
-    covered.put_i16(if transactional { 0x10 } else { 0 });
-    covered.put_i32(i32::from(count) - 1);
+/// A batch of empty records of now.
+pub(crate) fn batch(producer: (i64, i16), sequence: i32, count: u8, transactional: bool) -> Bytes {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap()
         .as_millis();
-    let now = i64::try_from(now).unwrap();
+    encode(
+        producer,
+        sequence,
+        count,
+        transactional,
+        i64::try_from(now).unwrap(),
+    )
+}
+
+/// A batch of empty records of one time, from no producer that is known.
+pub(crate) fn batch_at(timestamp: i64, count: u8) -> Bytes {
+    encode((-1, -1), -1, count, false, timestamp)
+}
+
+fn encode(producer: (i64, i16), sequence: i32, count: u8, transactional: bool, now: i64) -> Bytes {
+    use bytes::BufMut;
+    let mut covered = BytesMut::new();
+    covered.put_i16(if transactional { 0x10 } else { 0 });
+    covered.put_i32(i32::from(count) - 1);
     covered.put_i64(now);
     covered.put_i64(now);
     covered.put_i64(producer.0);
@@ -339,268 +425,4 @@ fn batch(producer: (i64, i16), sequence: i32, count: u8, transactional: bool) ->
     bytes.put_u32(crc32c::crc32c(&covered));
     bytes.put_slice(&covered);
     bytes.freeze()
-}
-
-// Transactions.
-
-#[test]
-fn an_older_epoch_is_fenced_everywhere() {
-    let mut wire = Wire::new();
-    let topic = wire.topic();
-    let (id, old) = wire.producer();
-    assert_eq!(wire.add_partitions(&id, old, &topic, &[0]), [0]);
-    // An open transaction is aborted first; then the epoch is two further.
-    assert_eq!(wire.initialise(&id, 60_000, (-1, -1)).0, 51);
-    let (code, new) = patiently(&[51], || wire.initialise(&id, 60_000, (-1, -1)));
-    assert_eq!((code, new), (0, (old.0, old.1 + 2)));
-    assert_eq!(
-        wire.produce(Some(&id), &topic, 0, &batch(old, 0, 1, true))
-            .0,
-        47
-    );
-    assert_eq!(wire.add_partitions(&id, old, &topic, &[0]), [47]);
-    assert_eq!(wire.add_offsets(&id, old, "g"), 47);
-    assert_eq!(wire.commit_offset(&id, old, "g", &topic, 1), 47);
-    assert_eq!(wire.end(&id, old, true), 47);
-    assert_eq!(wire.initialise(&id, 60_000, old).0, 90);
-    // A later epoch is no better, and a foreign producer is none of this id's.
-    let later = (new.0, new.1 + 1);
-    assert_eq!(wire.add_partitions(&id, later, &topic, &[0]), [47]);
-    assert_eq!(wire.end(&id, later, true), 47);
-    assert_eq!(wire.end(&id, (new.0 + 1_000_000, new.1), true), 49);
-    // With nothing open the epoch goes up by one.
-    assert_eq!(
-        wire.initialise(&id, 60_000, (-1, -1)),
-        (0, (new.0, new.1 + 1))
-    );
-}
-
-#[test]
-fn what_is_not_registered_is_refused() {
-    let mut wire = Wire::new();
-    let topic = wire.topic();
-    let (id, producer) = wire.producer();
-    assert_eq!(wire.end(&id, producer, true), 48);
-    assert_eq!(
-        wire.produce(Some(&id), &topic, 0, &batch(producer, 0, 1, true))
-            .0,
-        48
-    );
-    assert_eq!(
-        wire.commit_offset(&id, producer, &unique("g"), &topic, 1),
-        48
-    );
-}
-
-#[test]
-fn partitions_are_added_all_or_none() {
-    let mut wire = Wire::new();
-    let topic = wire.topic();
-    let (id, producer) = wire.producer();
-    assert_eq!(
-        wire.add_partitions(&id, producer, &topic, &[0, 99]),
-        [55, 3]
-    );
-    assert_eq!(
-        wire.produce(Some(&id), &topic, 0, &batch(producer, 0, 1, true))
-            .0,
-        48
-    );
-}
-
-#[test]
-fn an_end_may_be_repeated_but_not_changed() {
-    let mut wire = Wire::new();
-    let topic = wire.topic();
-    let (id, producer) = wire.producer();
-    assert_eq!(wire.add_partitions(&id, producer, &topic, &[0]), [0]);
-    assert_eq!(wire.end(&id, producer, true), 0);
-    assert_eq!(
-        patiently(&[51], || (wire.end(&id, producer, true), ())).0,
-        0
-    );
-    assert_eq!(wire.end(&id, producer, false), 48);
-}
-
-#[test]
-fn every_registered_partition_gets_a_marker() {
-    let mut wire = Wire::new();
-    let topic = wire.topic();
-    let (id, producer) = wire.producer();
-    assert_eq!(wire.add_partitions(&id, producer, &topic, &[0, 1]), [0, 0]);
-    assert_eq!(
-        wire.produce(Some(&id), &topic, 0, &batch(producer, 0, 3, true)),
-        (0, 0)
-    );
-    let open = wire.fetch(&topic, 0, 0, 1);
-    assert_eq!((open.last_stable_offset, open.high_watermark), (0, 3));
-    assert_eq!(wire.end(&id, producer, false), 0);
-    wire.until_stable(&topic, 0, 4);
-    // One record was there before, of which this transaction knows nothing.
-    wire.until_stable(&topic, 1, 2);
-    let aborted = |data: PartitionData| {
-        let list = data.aborted_transactions?;
-        Some(
-            list.iter()
-                .map(|aborted| (aborted.producer_id.0, aborted.first_offset))
-                .collect::<Vec<_>>(),
-        )
-    };
-    assert_eq!(
-        aborted(wire.fetch(&topic, 0, 0, 1)),
-        Some(vec![(producer.0, 0)])
-    );
-    assert_eq!(aborted(wire.fetch(&topic, 1, 0, 1)).unwrap_or_default(), []);
-    assert_eq!(aborted(wire.fetch(&topic, 0, 0, 0)), None);
-    let marker = wire.fetch(&topic, 1, 1, 0).records.unwrap();
-    // Key `0,0,0,0` for an abort, value of six bytes, one offset.
-    assert_eq!(
-        (marker[7], marker[61 + 5..61 + 9].to_vec(), marker.len()),
-        (1, vec![0, 0, 0, 0], 78)
-    );
-}
-
-#[test]
-fn offsets_are_unstable_until_the_end() {
-    let mut wire = Wire::new();
-    let topic = wire.topic();
-    let group = unique("g");
-    wire.find_coordinator(&group, 0);
-    let (id, producer) = wire.producer();
-    assert_eq!(
-        patiently(&[14, 15, 16], || wire.committed(&group, &topic, true)),
-        (0, -1)
-    );
-    assert_eq!(wire.add_offsets(&id, producer, &group), 0);
-    assert_eq!(wire.commit_offset(&id, producer, &group, &topic, 5), 0);
-    assert_eq!(wire.committed(&group, &topic, true), (88, -1));
-    assert_eq!(wire.committed(&group, &topic, false), (0, -1));
-    assert_eq!(wire.end(&id, producer, true), 0);
-    assert_eq!(
-        patiently(&[88], || wire.committed(&group, &topic, true)),
-        (0, 5)
-    );
-    // A new producer drops what the one before left pending.
-    assert_eq!(
-        patiently(&[51], || (wire.add_offsets(&id, producer, &group), ())).0,
-        0
-    );
-    assert_eq!(wire.commit_offset(&id, producer, &group, &topic, 9), 0);
-    assert_eq!(wire.initialise(&id, 60_000, (-1, -1)).0, 51);
-    assert_eq!(
-        patiently(&[88], || wire.committed(&group, &topic, true)),
-        (0, 5)
-    );
-}
-
-#[test]
-fn a_timeout_must_be_one() {
-    let mut wire = Wire::new();
-    let (id, _) = wire.producer();
-    for timeout in [0, 900_001] {
-        assert_eq!(wire.initialise(&id, timeout, (-1, -1)).0, 50);
-    }
-}
-
-// Idempotence.
-
-#[test]
-fn sequences_have_no_gaps_and_no_doubles() {
-    let mut wire = Wire::new();
-    let topic = wire.topic();
-    let id = wire
-        .ask(
-            4,
-            InitProducerIdRequest::default()
-                .with_transactional_id(None)
-                .with_transaction_timeout_ms(60_000),
-        )
-        .producer_id
-        .0;
-    // A producer that the partition doesn't know may start anywhere.
-    assert_eq!(
-        wire.produce(None, &topic, 0, &batch((id, 0), 7, 2, false)),
-        (0, 0)
-    );
-    assert_eq!(
-        wire.produce(None, &topic, 0, &batch((id, 0), 9, 2, false)),
-        (0, 2)
-    );
-    assert_eq!(
-        wire.produce(None, &topic, 0, &batch((id, 0), 7, 2, false)),
-        (0, 0)
-    );
-    assert_eq!(
-        wire.produce(None, &topic, 0, &batch((id, 0), 12, 1, false))
-            .0,
-        45
-    );
-    assert_eq!(
-        wire.produce(None, &topic, 0, &batch((id, 1), 11, 1, false))
-            .0,
-        45
-    );
-    assert_eq!(
-        wire.produce(None, &topic, 0, &batch((id, 1), 0, 1, false)),
-        (0, 4)
-    );
-    assert_eq!(
-        wire.produce(None, &topic, 0, &batch((id, 0), 11, 1, false))
-            .0,
-        47
-    );
-}
-
-// Topics and fetches.
-
-#[test]
-fn topics_that_cannot_be_are_refused() {
-    let mut wire = Wire::new();
-    let name = unique("x.y");
-    assert_eq!(wire.create(&name, 1, 1, &[]), 0);
-    assert_eq!(wire.create(&name, 1, 1, &[]), 36);
-    for bad in ["", ".", "a b", &"x".repeat(250), &name.replace('.', "_")] {
-        assert_eq!(wire.create(bad, 1, 1, &[]), 17, "{bad}");
-    }
-    for partitions in [0, -2] {
-        assert_eq!(wire.create(&unique("p"), partitions, 1, &[]), 37);
-    }
-    for replicas in [0, 3] {
-        assert_eq!(wire.create(&unique("r"), 1, replicas, &[]), 38);
-    }
-    assert_eq!(
-        wire.create(&unique("c"), 1, 1, &[("no.such.config", "1")]),
-        40
-    );
-    assert_eq!(
-        wire.create(&unique("c"), 1, 1, &[("retention.ms", "soon")]),
-        40
-    );
-    assert_eq!(wire.create(&unique("d"), -1, -1, &[]), 0);
-}
-
-#[test]
-fn fetches_beyond_the_log_are_refused() {
-    let mut wire = Wire::new();
-    let topic = wire.topic();
-    let above = wire.fetch(&topic, 1, 2, 0);
-    assert_eq!(
-        (
-            above.error_code,
-            above.high_watermark,
-            above.last_stable_offset
-        ),
-        (1, -1, -1)
-    );
-    assert_eq!(wire.fetch(&topic, 1, 1, 0).error_code, 0);
-    assert_eq!(wire.fetch(&topic, 9, 0, 0).error_code, 3);
-}
-
-#[test]
-fn a_control_batch_or_a_damaged_one_is_not_taken_from_a_client() {
-    let mut wire = Wire::new();
-    let topic = wire.topic();
-    let mut damaged = BytesMut::from(batch((-1, -1), -1, 1, false).as_ref());
-    damaged[63] ^= 1;
-    assert_eq!(wire.produce(None, &topic, 0, &damaged.freeze()).0, 2);
 }

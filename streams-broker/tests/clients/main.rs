@@ -1,0 +1,8 @@
+//! The broker as librdkafka sees it.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod client;
+mod faults;
+mod groups;
+mod records;
+mod transactions;
