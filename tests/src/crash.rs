@@ -44,6 +44,8 @@ pub struct Tally {
     pub restarts: usize,
     /// Restarts of the broker.
     pub broker_restarts: usize,
+    /// Transactions that the instances aborted, and processed again, as their logs tell.
+    pub recoveries: usize,
 }
 
 impl std::fmt::Display for Tally {
@@ -53,11 +55,13 @@ impl std::fmt::Display for Tally {
             zombies,
             restarts,
             broker_restarts,
+            recoveries,
         } = self;
         write!(
             f,
-            "{kills} kills, {zombies} zombies, {restarts} restarts, {broker_restarts} restarts of the broker"
-        )
+            "{kills} kills, {zombies} zombies, {restarts} restarts, {broker_restarts} restarts of the broker; "
+        )?;
+        write!(f, "{recoveries} recoveries of living instances")
     }
 }
 
@@ -88,6 +92,7 @@ pub fn run(cluster: &TestCluster, program: &Path, plan: &Plan) -> Tally {
     });
     let mut tally = blows.recover();
     tally.broker_restarts = usize::from(cluster.is_own());
+    tally.recoveries = scene.recoveries();
     println!("crash test: {tally}");
     scene.judge(plan);
     tally
@@ -143,6 +148,18 @@ impl<'a> Scene<'a> {
             }
         }
         sender.flush();
+    }
+
+    fn recoveries(&self) -> usize {
+        let files = std::fs::read_dir(self.job.directory()).expect("the instances' logs");
+        let logs = files
+            .flatten()
+            .filter_map(|file| std::fs::read_to_string(file.path()).ok());
+        logs.map(|log| {
+            log.matches("processing goes on from the committed offsets")
+                .count()
+        })
+        .sum()
     }
 
     fn judge(&self, plan: &Plan) {
