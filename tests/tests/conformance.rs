@@ -1,7 +1,6 @@
 //! What Apache Kafka does, as a client sees it. Each case names its rule; the embedded broker must obey the same ones.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     reason = "tests"
