@@ -36,7 +36,14 @@ pub(crate) fn copy(run: &Run) -> Result<f64, Failure> {
             sys::rd_kafka_queue_forward(source, queue);
             sys::rd_kafka_queue_destroy(source);
         }
-        (queue, sys::rd_kafka_topic_new(producer.client().native_ptr(), output.as_ptr(), ptr::null_mut()))
+        (
+            queue,
+            sys::rd_kafka_topic_new(
+                producer.client().native_ptr(),
+                output.as_ptr(),
+                ptr::null_mut(),
+            ),
+        )
     };
     let mut assignment = TopicPartitionList::new();
     for partition in 0..PARTITIONS {
@@ -124,13 +131,25 @@ unsafe fn forward(
         *bytes += message.len;
         let arguments = [
             argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_RKT, |u| u.rkt = topic),
-            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_PARTITION, |u| u.i32_ = *partition),
-            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_MSGFLAGS, |u| u.i = sys::RD_KAFKA_MSG_F_COPY),
-            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_VALUE, |u| u.mem = memory(message.payload, message.len)),
-            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_TIMESTAMP, |u| u.i64_ = timestamp),
+            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_PARTITION, |u| {
+                u.i32_ = *partition
+            }),
+            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_MSGFLAGS, |u| {
+                u.i = sys::RD_KAFKA_MSG_F_COPY
+            }),
+            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_VALUE, |u| {
+                u.mem = memory(message.payload, message.len)
+            }),
+            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_TIMESTAMP, |u| {
+                u.i64_ = timestamp
+            }),
         ];
         loop {
-            let error = sys::rd_kafka_produceva(producer.client().native_ptr(), arguments.as_ptr(), arguments.len());
+            let error = sys::rd_kafka_produceva(
+                producer.client().native_ptr(),
+                arguments.as_ptr(),
+                arguments.len(),
+            );
             if error.is_null() {
                 return Ok(());
             }
@@ -144,10 +163,16 @@ unsafe fn forward(
     }
 }
 
-fn argument(kind: sys::rd_kafka_vtype_t, set: impl FnOnce(&mut sys::rd_kafka_vu_s__bindgen_ty_1)) -> sys::rd_kafka_vu_t {
+fn argument(
+    kind: sys::rd_kafka_vtype_t,
+    set: impl FnOnce(&mut sys::rd_kafka_vu_s__bindgen_ty_1),
+) -> sys::rd_kafka_vu_t {
     let mut value = sys::rd_kafka_vu_s__bindgen_ty_1 { i64_: 0 };
     set(&mut value);
-    sys::rd_kafka_vu_t { vtype: kind, u: value }
+    sys::rd_kafka_vu_t {
+        vtype: kind,
+        u: value,
+    }
 }
 
 fn memory(pointer: *mut c_void, size: usize) -> sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {

@@ -50,7 +50,14 @@ pub(crate) struct Report {
 }
 
 impl Run {
-    pub(crate) fn copy(contestant: Contestant, servers: &str, input: &str, output: &str, records: u64, interval_ms: u64) -> Self {
+    pub(crate) fn copy(
+        contestant: Contestant,
+        servers: &str,
+        input: &str,
+        output: &str,
+        records: u64,
+        interval_ms: u64,
+    ) -> Self {
         Self {
             contestant,
             bootstrap_servers: servers.to_owned(),
@@ -64,18 +71,42 @@ impl Run {
     pub(crate) fn command(&self) -> Result<Command, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["contest", "--contestant", self.contestant.name()]);
-        command.args(["--bootstrap-servers", &self.bootstrap_servers, "--input", &self.input, "--output", &self.output]);
-        command.args(["--records", &self.records.to_string(), "--interval-ms", &self.interval_ms.to_string()]);
+        command.args([
+            "--bootstrap-servers",
+            &self.bootstrap_servers,
+            "--input",
+            &self.input,
+            "--output",
+            &self.output,
+        ]);
+        command.args([
+            "--records",
+            &self.records.to_string(),
+            "--interval-ms",
+            &self.interval_ms.to_string(),
+        ]);
         Ok(command)
     }
 
     pub(crate) fn in_a_process_of_its_own(&self) -> Result<Report, Failure> {
         let output = self.command()?.stderr(Stdio::inherit()).output()?;
         let text = String::from_utf8(output.stdout)?;
-        let numbers = text.split_whitespace().map(str::parse::<f64>).collect::<Result<Vec<_>, _>>()?;
+        let numbers = text
+            .split_whitespace()
+            .map(str::parse::<f64>)
+            .collect::<Result<Vec<_>, _>>()?;
         match numbers.as_slice() {
-            [seconds, cpu_seconds, peak_mb] => Ok(Report { seconds: *seconds, cpu_seconds: *cpu_seconds, peak_mb: *peak_mb }),
-            _ => Err(format!("{} ended with {}: {text}", self.contestant.name(), output.status).into()),
+            [seconds, cpu_seconds, peak_mb] => Ok(Report {
+                seconds: *seconds,
+                cpu_seconds: *cpu_seconds,
+                peak_mb: *peak_mb,
+            }),
+            _ => Err(format!(
+                "{} ended with {}: {text}",
+                self.contestant.name(),
+                output.status
+            )
+            .into()),
         }
     }
 

@@ -14,7 +14,9 @@ pub(crate) fn text(number: u64) -> String {
 
 /// Milliseconds since the epoch.
 pub(crate) fn now() -> Result<i64, Failure> {
-    Ok(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?)
+    Ok(i64::try_from(
+        SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis(),
+    )?)
 }
 
 /// Writes `records` strings, spread over the topic's four partitions.
@@ -29,7 +31,10 @@ pub(crate) fn fill(servers: &str, topic: &str, records: u64) -> Result<(), Failu
     for number in 0..records {
         let text = text(number);
         let partition = i32::try_from(number / 1_000 % 4)?;
-        let mut record = BaseRecord::<(), str>::to(topic).payload(&text).partition(partition).timestamp(timestamp);
+        let mut record = BaseRecord::<(), str>::to(topic)
+            .payload(&text)
+            .partition(partition)
+            .timestamp(timestamp);
         while let Err((error, back)) = producer.send(record) {
             if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
                 return Err(error.into());

@@ -14,23 +14,30 @@ type Span = Arc<Mutex<(Option<Instant>, Option<Instant>)>>;
 pub(crate) fn copy(run: &Run) -> Result<f64, Failure> {
     let builder = TopologyBuilder::new(&format!("bench-{}", run.output));
     builder.checkpoint_interval(Duration::from_millis(run.interval_ms));
-    let text: KStream<Keyless, String> = builder.source(&run.input, streams::ByType, streams::ByType);
+    let text: KStream<Keyless, String> =
+        builder.source(&run.input, streams::ByType, streams::ByType);
     streams::sink(text, &run.output, streams::ByType, streams::ByType);
     let topology = builder.build();
 
     let directory = tempfile::tempdir()?;
     let span = Span::default();
     let noted = Arc::clone(&span);
-    let job = Job::new(topology, Properties::new(&run.bootstrap_servers)).state_dir(directory.path()).on_event(move |event| {
-        let mut span = noted.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            Event::Assigned { .. } => span.0 = Some(Instant::now()),
-            Event::Checkpoint(_) => span.1 = Some(Instant::now()),
-            Event::Recovering { why, .. } => eprintln!("{why}"),
-            _ => {}
-        }
-    });
-    let job = if run.records > 0 { job.until_latest() } else { job };
+    let job = Job::new(topology, Properties::new(&run.bootstrap_servers))
+        .state_dir(directory.path())
+        .on_event(move |event| {
+            let mut span = noted.lock().unwrap_or_else(PoisonError::into_inner);
+            match event {
+                Event::Assigned { .. } => span.0 = Some(Instant::now()),
+                Event::Checkpoint(_) => span.1 = Some(Instant::now()),
+                Event::Recovering { why, .. } => eprintln!("{why}"),
+                _ => {}
+            }
+        });
+    let job = if run.records > 0 {
+        job.until_latest()
+    } else {
+        job
+    };
     tokio::runtime::Runtime::new()?.block_on(job.run())?;
     let (Some(start), Some(end)) = *span.lock().unwrap_or_else(PoisonError::into_inner) else {
         return Err("nothing was copied".into());

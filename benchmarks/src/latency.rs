@@ -13,26 +13,53 @@ const WARM_UP: Duration = Duration::from_secs(5);
 
 pub(crate) fn compare(rate: u64, measured: Duration, interval_ms: u64) -> Result<(), Failure> {
     let cluster = TestCluster::shared();
-    println!("{rate} records/s, checkpoint every {interval_ms} ms\n{:>8}  {:>8}  {:>8}  {:>8}", "", "p50 ms", "p99 ms", "max ms");
+    println!(
+        "{rate} records/s, checkpoint every {interval_ms} ms\n{:>8}  {:>8}  {:>8}  {:>8}",
+        "", "p50 ms", "p99 ms", "max ms"
+    );
     for contestant in [Contestant::Bare, Contestant::Streams] {
-        let (input, output) = (cluster.topic("latency-in", 4), cluster.topic("latency-out", 4));
-        let run = Run::copy(contestant, cluster.bootstrap_servers(), &input, &output, 0, interval_ms);
+        let (input, output) = (
+            cluster.topic("latency-in", 4),
+            cluster.topic("latency-out", 4),
+        );
+        let run = Run::copy(
+            contestant,
+            cluster.bootstrap_servers(),
+            &input,
+            &output,
+            0,
+            interval_ms,
+        );
         let mut process = run.command()?.stdout(std::process::Stdio::null()).spawn()?;
         let measured = measure(&run, rate, measured);
         process.kill()?;
         process.wait()?;
         let mut latencies = measured?;
         latencies.sort_unstable();
-        let at = |part: f64| latencies.get((latencies.len() as f64 * part) as usize).or(latencies.last()).copied().unwrap_or(0);
-        println!("{:>8}  {:>8}  {:>8}  {:>8}", contestant.name(), at(0.5), at(0.99), at(1.0));
+        let at = |part: f64| {
+            latencies
+                .get((latencies.len() as f64 * part) as usize)
+                .or(latencies.last())
+                .copied()
+                .unwrap_or(0)
+        };
+        println!(
+            "{:>8}  {:>8}  {:>8}  {:>8}",
+            contestant.name(),
+            at(0.5),
+            at(0.99),
+            at(1.0)
+        );
     }
     Ok(())
 }
 
 /// Writes at the given rate and reads what comes out: the latencies in milliseconds, after the warm-up.
 fn measure(run: &Run, rate: u64, measured: Duration) -> Result<Vec<i64>, Failure> {
-    let producer: BaseProducer =
-        ClientConfig::new().set("bootstrap.servers", &run.bootstrap_servers).set("linger.ms", "0").create()?;
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", &run.bootstrap_servers)
+        .set("linger.ms", "0")
+        .create()?;
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", &run.bootstrap_servers)
         .set("group.id", "latency")
@@ -49,13 +76,19 @@ fn measure(run: &Run, rate: u64, measured: Duration) -> Result<Vec<i64>, Failure
         while sent < u64::try_from(start.elapsed().as_millis())? * rate / 1_000 {
             let text = feed::text(sent);
             let partition = i32::try_from(sent % 4)?;
-            let record = BaseRecord::<(), str>::to(&run.input).payload(&text).partition(partition).timestamp(feed::now()?);
+            let record = BaseRecord::<(), str>::to(&run.input)
+                .payload(&text)
+                .partition(partition)
+                .timestamp(feed::now()?);
             producer.send(record).map_err(|(error, _)| error)?;
             sent += 1;
         }
         producer.poll(Duration::ZERO);
         while let Some(message) = consumer.poll(Duration::from_millis(1)) {
-            let written = message?.timestamp().to_millis().ok_or("a record without a timestamp")?;
+            let written = message?
+                .timestamp()
+                .to_millis()
+                .ok_or("a record without a timestamp")?;
             let now = feed::now()?;
             if start.elapsed() > WARM_UP {
                 latencies.push(now - written);
@@ -66,5 +99,9 @@ fn measure(run: &Run, rate: u64, measured: Duration) -> Result<Vec<i64>, Failure
         }
     }
     producer.flush(Duration::from_secs(10))?;
-    if latencies.is_empty() { Err("nothing came out".into()) } else { Ok(latencies) }
+    if latencies.is_empty() {
+        Err("nothing came out".into())
+    } else {
+        Ok(latencies)
+    }
 }

@@ -62,8 +62,16 @@ enum Command {
 
 fn main() -> Result<(), Failure> {
     match Arguments::parse().command {
-        Command::Copy { records, interval_ms, rounds } => copy(records, interval_ms, rounds),
-        Command::Latency { rate, seconds, interval_ms } => latency::compare(rate, Duration::from_secs(seconds), interval_ms),
+        Command::Copy {
+            records,
+            interval_ms,
+            rounds,
+        } => copy(records, interval_ms, rounds),
+        Command::Latency {
+            rate,
+            seconds,
+            interval_ms,
+        } => latency::compare(rate, Duration::from_secs(seconds), interval_ms),
         Command::Contest(run) => run.contest(),
     }
 }
@@ -73,11 +81,21 @@ fn copy(records: u64, interval_ms: u64, rounds: usize) -> Result<(), Failure> {
     let input = cluster.topic("bench-in", 4);
     println!("filling `{input}` with {records} strings of 100 bytes");
     feed::fill(cluster.bootstrap_servers(), &input, records)?;
-    println!("{:>8}  {:>12}  {:>14}  {:>12}", "", "records/s", "CPU s/million", "peak MB");
+    println!(
+        "{:>8}  {:>12}  {:>14}  {:>12}",
+        "", "records/s", "CPU s/million", "peak MB"
+    );
     for _ in 0..rounds {
         for contestant in [Contestant::Bare, Contestant::Streams] {
             let output = cluster.topic("bench-out", 4);
-            let run = Run::copy(contestant, cluster.bootstrap_servers(), &input, &output, records, interval_ms);
+            let run = Run::copy(
+                contestant,
+                cluster.bootstrap_servers(),
+                &input,
+                &output,
+                records,
+                interval_ms,
+            );
             let report = run.in_a_process_of_its_own()?;
             println!(
                 "{:>8}  {:>12.0}  {:>14.2}  {:>12.0}",

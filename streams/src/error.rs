@@ -22,7 +22,9 @@ pub enum Error {
     #[error("{0}")]
     Client(String),
     /// A record could not be processed, and the error policy of its class is `fail`.
-    #[error("{class} failed for the record at offset {offset} of {topic}-{partition}: {reason}; `on_error({class} = skip)` or `dead_letter(..)` would go on without it")]
+    #[error(
+        "{class} failed for the record at offset {offset} of {topic}-{partition}: {reason}; `on_error({class} = skip)` or `dead_letter(..)` would go on without it"
+    )]
     Record {
         /// `deserialize`, `process` or `produce`.
         class: String,

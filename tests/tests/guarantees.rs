@@ -45,18 +45,31 @@ impl Fixture {
     }
 
     /// A topology that changes the strings of the input.
-    fn mapping(&self, builder: &TopologyBuilder, map: impl Fn(&str) -> String + Send + Sync + 'static) -> Topology {
-        let text: KStream<Keyless, str> = builder.source(&self.input, streams::ByType, streams::ByType);
-        streams::sink(text.map_values(map), &self.output, streams::ByType, streams::ByType);
+    fn mapping(
+        &self,
+        builder: &TopologyBuilder,
+        map: impl Fn(&str) -> String + Send + Sync + 'static,
+    ) -> Topology {
+        let text: KStream<Keyless, str> =
+            builder.source(&self.input, streams::ByType, streams::ByType);
+        streams::sink(
+            text.map_values(map),
+            &self.output,
+            streams::ByType,
+            streams::ByType,
+        );
         builder.build()
     }
 
     fn job(&mut self, topology: Topology) -> Job {
         let directory = tempfile::tempdir().unwrap();
         let events = Arc::clone(&self.events);
-        let job = Job::new(topology, Properties::new(TestCluster::shared().bootstrap_servers()))
-            .state_dir(directory.path())
-            .on_event(move |event| events.lock().unwrap().push(event.clone()));
+        let job = Job::new(
+            topology,
+            Properties::new(TestCluster::shared().bootstrap_servers()),
+        )
+        .state_dir(directory.path())
+        .on_event(move |event| events.lock().unwrap().push(event.clone()));
         self.directories.push(directory);
         job
     }
@@ -111,13 +124,24 @@ fn a_panic_fails_its_record_alone() {
     fixture.produce(3, 2_000);
     let builder = fixture.builder();
     builder.on_process_error(ErrorPolicy::Skip);
-    let topology = fixture.mapping(&builder, |text| if ends_with(text, '7') { panic!("seven") } else { text.to_owned() });
+    let topology = fixture.mapping(&builder, |text| {
+        if ends_with(text, '7') {
+            panic!("seven")
+        } else {
+            text.to_owned()
+        }
+    });
 
     fixture.run_until_latest(topology).unwrap();
 
-    let expected: Vec<_> = fixture.inputs().into_iter().filter(|r| !ends_with(r.text(), '7')).collect();
+    let expected: Vec<_> = fixture
+        .inputs()
+        .into_iter()
+        .filter(|r| !ends_with(r.text(), '7'))
+        .collect();
     Oracle::exactly_once(&expected, &fixture.outputs());
-    let skipped = |e: &Event| matches!(e, Event::RecordFailed { what, .. } if what.contains("seven"));
+    let skipped =
+        |e: &Event| matches!(e, Event::RecordFailed { what, .. } if what.contains("seven"));
     assert_eq!(fixture.count(skipped), 2_000 - expected.len());
 }
 
@@ -126,12 +150,21 @@ fn a_failing_record_ends_the_job_and_names_itself() {
     let mut fixture = Fixture::new(1);
     fixture.produce(1, 20);
     let builder = fixture.builder();
-    let topology = fixture.mapping(&builder, |text| if ends_with(text, '7') { panic!("seven") } else { text.to_owned() });
+    let topology = fixture.mapping(&builder, |text| {
+        if ends_with(text, '7') {
+            panic!("seven")
+        } else {
+            text.to_owned()
+        }
+    });
 
     let error = fixture.run_until_latest(topology).unwrap_err().to_string();
 
     let place = format!("offset 7 of {}-0", fixture.input);
-    assert!(error.contains("process failed") && error.contains(&place) && error.contains("seven"), "{error}");
+    assert!(
+        error.contains("process failed") && error.contains(&place) && error.contains("seven"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -140,14 +173,24 @@ fn a_failed_record_leaves_none_of_its_outputs_behind() {
     fixture.produce(1, 100);
     let builder = fixture.builder();
     builder.on_process_error(ErrorPolicy::Skip);
-    let text: KStream<Keyless, str> = builder.source(&fixture.input, streams::ByType, streams::ByType);
+    let text: KStream<Keyless, str> =
+        builder.source(&fixture.input, streams::ByType, streams::ByType);
     // The first child has written its output when the second one fails.
-    streams::sink(text.clone(), &fixture.output, streams::ByType, streams::ByType);
+    streams::sink(
+        text.clone(),
+        &fixture.output,
+        streams::ByType,
+        streams::ByType,
+    );
     text.for_each(|_, text| assert!(!ends_with(text, '3'), "three"));
 
     fixture.run_until_latest(builder.build()).unwrap();
 
-    let expected: Vec<_> = fixture.inputs().into_iter().filter(|r| !ends_with(r.text(), '3')).collect();
+    let expected: Vec<_> = fixture
+        .inputs()
+        .into_iter()
+        .filter(|r| !ends_with(r.text(), '3'))
+        .collect();
     assert_eq!(expected.len(), 90);
     Oracle::exactly_once(&expected, &fixture.outputs());
 }
@@ -168,7 +211,12 @@ fn slow_user_code_cannot_let_a_transaction_time_out() {
     let summary = fixture.run_until_latest(topology).unwrap();
 
     Oracle::exactly_once(&fixture.inputs(), &fixture.outputs());
-    assert_eq!(summary.recoveries, 0, "{:?}", fixture.events.lock().unwrap());
+    assert_eq!(
+        summary.recoveries,
+        0,
+        "{:?}",
+        fixture.events.lock().unwrap()
+    );
     assert!(summary.checkpoints >= 3, "{summary:?}");
 }
 
@@ -179,16 +227,27 @@ fn a_fenced_thread_goes_on_with_a_new_producer() {
     let topology = fixture.mapping(&builder, str::to_owned);
     let handle = fixture.start(topology);
     fixture.produce(2, 500);
-    wait_until("something is committed", SOON, || !fixture.outputs().is_empty());
-
-    let id = fixture.events.lock().unwrap().iter().find_map(|event| match event {
-        Event::ProducerReady { transactional_id, .. } => transactional_id.clone(),
-        _ => None,
+    wait_until("something is committed", SOON, || {
+        !fixture.outputs().is_empty()
     });
+
+    let id = fixture
+        .events
+        .lock()
+        .unwrap()
+        .iter()
+        .find_map(|event| match event {
+            Event::ProducerReady {
+                transactional_id, ..
+            } => transactional_id.clone(),
+            _ => None,
+        });
     // Another producer takes the transactional id over, as a second process with a copied state directory would.
     let usurper = Sender::transactional(TestCluster::shared(), &id.unwrap(), &[]);
     fixture.produce(2, 500);
-    wait_until("everything is committed", SOON, || fixture.outputs().len() >= 1_000);
+    wait_until("everything is committed", SOON, || {
+        fixture.outputs().len() >= 1_000
+    });
     let summary = fixture.stop(handle);
     drop(usurper);
 
@@ -206,12 +265,15 @@ fn members_that_come_and_go_lose_and_double_nothing() {
     fixture.produce(4, 2_000);
     let two = fixture.start(second);
     wait_until("both members have partitions", SOON, || {
-        fixture.count(|e| matches!(e, Event::Assigned { partitions, .. } if partitions.len() == 2)) >= 2
+        fixture.count(|e| matches!(e, Event::Assigned { partitions, .. } if partitions.len() == 2))
+            >= 2
     });
     fixture.produce(4, 2_000);
     fixture.stop(one);
     fixture.produce(4, 2_000);
-    wait_until("everything is committed", SOON, || fixture.outputs().len() >= 6_000);
+    wait_until("everything is committed", SOON, || {
+        fixture.outputs().len() >= 6_000
+    });
     fixture.stop(two);
 
     Oracle::exactly_once(&fixture.inputs(), &fixture.outputs());
@@ -224,15 +286,30 @@ fn inputs_of_one_task_are_taken_by_timestamp() {
     let other = TestCluster::shared().topic("other", 1);
     let sender = Sender::new(TestCluster::shared(), &[]);
     for time in 0..200_i64 {
-        let topic = if time % 3 == 0 { &other } else { &fixture.input };
+        let topic = if time % 3 == 0 {
+            &other
+        } else {
+            &fixture.input
+        };
         let text = format!("{time:03}");
-        sender.send(rdkafka::producer::BaseRecord::<[u8], str>::to(topic).partition(0).payload(&text).timestamp(1_000 + time));
+        sender.send(
+            rdkafka::producer::BaseRecord::<[u8], str>::to(topic)
+                .partition(0)
+                .payload(&text)
+                .timestamp(1_000 + time),
+        );
     }
     sender.flush();
     let builder = fixture.builder();
-    let input: KStream<Keyless, str> = builder.source(&fixture.input, streams::ByType, streams::ByType);
+    let input: KStream<Keyless, str> =
+        builder.source(&fixture.input, streams::ByType, streams::ByType);
     let other: KStream<Keyless, str> = builder.source(&other, streams::ByType, streams::ByType);
-    streams::sink(input.merge(&other), &fixture.output, streams::ByType, streams::ByType);
+    streams::sink(
+        input.merge(&other),
+        &fixture.output,
+        streams::ByType,
+        streams::ByType,
+    );
 
     fixture.run_until_latest(builder.build()).unwrap();
 
@@ -240,7 +317,11 @@ fn inputs_of_one_task_are_taken_by_timestamp() {
     assert_eq!(outputs.len(), 200);
     let of = |third: bool| -> Vec<_> {
         let number = |r: &ReadRecord| r.text().parse::<i64>().unwrap();
-        outputs.iter().map(number).filter(|n| (n % 3 == 0) == third).collect()
+        outputs
+            .iter()
+            .map(number)
+            .filter(|n| (n % 3 == 0) == third)
+            .collect()
     };
     // What has not arrived cannot be waited for; within an input the order always holds.
     assert!(of(true).is_sorted() && of(false).is_sorted());
@@ -254,12 +335,22 @@ fn keys_go_to_the_partitions_that_java_chooses() {
     let expected = TestCluster::shared().topic("expected", 12);
     for number in 0..100 {
         let key = format!("key-{number}");
-        sender.send(rdkafka::producer::BaseRecord::to(&fixture.input).partition(0).key(&key).payload("x"));
-        sender.send(rdkafka::producer::BaseRecord::to(&expected).key(&key).payload("x"));
+        sender.send(
+            rdkafka::producer::BaseRecord::to(&fixture.input)
+                .partition(0)
+                .key(&key)
+                .payload("x"),
+        );
+        sender.send(
+            rdkafka::producer::BaseRecord::to(&expected)
+                .key(&key)
+                .payload("x"),
+        );
     }
     sender.flush();
     let builder = fixture.builder();
-    let text: KStream<String, str> = builder.source(&fixture.input, streams::ByType, streams::ByType);
+    let text: KStream<String, str> =
+        builder.source(&fixture.input, streams::ByType, streams::ByType);
     streams::sink(text, &output, streams::ByType, streams::ByType);
 
     fixture.run_until_latest(builder.build()).unwrap();
@@ -283,7 +374,10 @@ fn a_transaction_timeout_above_the_brokers_limit_is_told_before_the_start() {
 
     let error = fixture.run_until_latest(topology).unwrap_err().to_string();
 
-    assert!(error.contains("transaction.max.timeout.ms") && error.contains("900000"), "{error}");
+    assert!(
+        error.contains("transaction.max.timeout.ms") && error.contains("900000"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -292,11 +386,17 @@ fn a_stopped_job_stops_soon_when_there_is_nothing_to_do() {
     let builder = fixture.builder();
     let topology = fixture.mapping(&builder, str::to_owned);
     let handle = fixture.start(topology);
-    wait_until("it has its partition", SOON, || fixture.count(|e| matches!(e, Event::Assigned { .. })) > 0);
+    wait_until("it has its partition", SOON, || {
+        fixture.count(|e| matches!(e, Event::Assigned { .. })) > 0
+    });
 
     let stopping = Instant::now();
     let summary = fixture.stop(handle);
 
-    assert!(stopping.elapsed() < Duration::from_secs(10), "{:?}", stopping.elapsed());
+    assert!(
+        stopping.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        stopping.elapsed()
+    );
     assert_eq!(summary.checkpoints, 0, "an empty transaction was committed");
 }

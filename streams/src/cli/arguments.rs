@@ -10,7 +10,12 @@ use std::time::Duration;
 
 /// A stream processing job on Apache Kafka.
 #[derive(Debug, Parser)]
-#[command(version, about, subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
+#[command(
+    version,
+    about,
+    subcommand_negates_reqs = true,
+    args_conflicts_with_subcommands = true
+)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -109,7 +114,11 @@ pub(super) struct Deployment {
 impl Deployment {
     /// Where the cluster is: by its flag, or by a property.
     pub(super) fn bootstrap_servers(&self) -> Option<&str> {
-        let property = || self.property.iter().find_map(|p| p.strip_prefix("bootstrap.servers="));
+        let property = || {
+            self.property
+                .iter()
+                .find_map(|p| p.strip_prefix("bootstrap.servers="))
+        };
         self.bootstrap_servers.as_deref().or_else(property)
     }
 
@@ -120,7 +129,10 @@ impl Deployment {
     /// The same deployment on the cluster at `bootstrap_servers`.
     #[cfg(feature = "embedded")]
     pub(super) fn on(&self, bootstrap_servers: &str) -> Self {
-        Self { bootstrap_servers: Some(bootstrap_servers.to_owned()), ..self.clone() }
+        Self {
+            bootstrap_servers: Some(bootstrap_servers.to_owned()),
+            ..self.clone()
+        }
     }
 
     /// The client properties: the file's, then the flags'.
@@ -139,7 +151,9 @@ impl Deployment {
             properties.set("bootstrap.servers", servers)?;
         }
         if properties.bootstrap_servers().is_empty() {
-            return Err(Error::Configuration("where is Kafka? `--bootstrap-servers HOST:PORT` says it".into()));
+            return Err(Error::Configuration(
+                "where is Kafka? `--bootstrap-servers HOST:PORT` says it".into(),
+            ));
         }
         Ok(properties)
     }
@@ -148,7 +162,9 @@ impl Deployment {
     pub(super) fn apply(&self, topology: Topology) -> Result<Topology> {
         let mut config = topology.config().clone();
         self.override_config(&mut config);
-        config.validate().map_err(|broken| Error::Configuration(broken.join("\n")))?;
+        config
+            .validate()
+            .map_err(|broken| Error::Configuration(broken.join("\n")))?;
         Ok(topology.with_config(config))
     }
 
@@ -156,9 +172,15 @@ impl Deployment {
         set(&mut config.application_id, &self.application_id);
         set(&mut config.guarantee, &self.guarantee);
         set_some(&mut config.checkpoint_interval, &self.checkpoint_interval);
-        set_some(&mut config.transactional_id_prefix, &self.transactional_id_prefix);
+        set_some(
+            &mut config.transactional_id_prefix,
+            &self.transactional_id_prefix,
+        );
         set_some(&mut config.transaction_timeout, &self.transaction_timeout);
-        set_some(&mut config.broker_transaction_max_timeout, &self.broker_transaction_max_timeout);
+        set_some(
+            &mut config.broker_transaction_max_timeout,
+            &self.broker_transaction_max_timeout,
+        );
         set(&mut config.stream_threads, &self.stream_threads);
         set(&mut config.offset_reset, &self.offset_reset);
         set(&mut config.on_error.deserialize, &self.on_deserialize_error);
@@ -204,23 +226,53 @@ mod tests {
     #[test]
     fn without_a_command_it_runs() {
         assert!(matches!(parse(&[]), Command::Run(_)));
-        assert!(matches!(parse(&["--until-latest"]), Command::Run(RunArguments { until_latest: true, .. })));
-        assert!(matches!(parse(&["run", "--until-latest"]), Command::Run(RunArguments { until_latest: true, .. })));
+        assert!(matches!(
+            parse(&["--until-latest"]),
+            Command::Run(RunArguments {
+                until_latest: true,
+                ..
+            })
+        ));
+        assert!(matches!(
+            parse(&["run", "--until-latest"]),
+            Command::Run(RunArguments {
+                until_latest: true,
+                ..
+            })
+        ));
     }
 
     #[test]
     fn a_flag_overrides_its_attribute() {
         let mut config = JobConfig::new("job");
-        deployment(&["run", "--checkpoint-interval", "200ms", "--stream-threads", "2"]).override_config(&mut config);
+        deployment(&[
+            "run",
+            "--checkpoint-interval",
+            "200ms",
+            "--stream-threads",
+            "2",
+        ])
+        .override_config(&mut config);
         assert_eq!(config.checkpoint_interval(), Duration::from_millis(200));
         assert_eq!(config.stream_threads, 2);
     }
 
     #[test]
     fn a_flag_wins_over_the_property_and_a_property_needs_a_value() {
-        let properties = deployment(&["run", "--bootstrap-servers", "a:1", "--property", "bootstrap.servers=b:2"]);
+        let properties = deployment(&[
+            "run",
+            "--bootstrap-servers",
+            "a:1",
+            "--property",
+            "bootstrap.servers=b:2",
+        ]);
         assert_eq!(properties.properties().unwrap().bootstrap_servers(), "a:1");
-        let error = deployment(&["run", "--bootstrap-servers", "a:1", "--property", "x"]).properties().unwrap_err();
-        assert!(error.to_string().contains("expected `key=value`"), "{error}");
+        let error = deployment(&["run", "--bootstrap-servers", "a:1", "--property", "x"])
+            .properties()
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("expected `key=value`"),
+            "{error}"
+        );
     }
 }

@@ -12,13 +12,13 @@ mod arguments;
 mod quick_start;
 mod signals;
 
-#[cfg(feature = "embedded")]
-use quick_start::Flow;
+use crate::Result;
 use crate::runtime::{ClusterReport, Job, Summary};
 use crate::topology::Topology;
-use crate::Result;
-use arguments::{Arguments, Command, DescribeFormat, Deployment, RunArguments};
+use arguments::{Arguments, Command, Deployment, DescribeFormat, RunArguments};
 use clap::Parser as _;
+#[cfg(feature = "embedded")]
+use quick_start::Flow;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
@@ -51,13 +51,20 @@ pub struct Cli {
 impl Cli {
     /// The program of `topology`.
     pub fn new(topology: Topology) -> Self {
-        Self { topology, samples: Vec::new() }
+        Self {
+            topology,
+            samples: Vec::new(),
+        }
     }
 
     /// What the quick start on the embedded Kafka writes into a source topic: some thousand records at the start, and
     /// more while the job runs. On a real cluster nothing is written.
     #[must_use]
-    pub fn sample(mut self, topic: impl Into<String>, make: impl Fn(u64) -> String + Send + 'static) -> Self {
+    pub fn sample(
+        mut self,
+        topic: impl Into<String>,
+        make: impl Fn(u64) -> String + Send + 'static,
+    ) -> Self {
         self.samples.push((topic.into(), Box::new(make)));
         self
     }
@@ -76,7 +83,10 @@ impl Cli {
     /// # Errors
     ///
     /// As [`run`](Self::run).
-    pub async fn run_with<A: Into<OsString> + Clone>(self, arguments: impl IntoIterator<Item = A>) -> Result<()> {
+    pub async fn run_with<A: Into<OsString> + Clone>(
+        self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<()> {
         match Arguments::parse_from(arguments).command() {
             Command::Describe { format } => {
                 describe(&self.topology, format);
@@ -97,14 +107,20 @@ impl Cli {
 
     async fn run_job(self, run: &RunArguments) -> Result<()> {
         if run.deployment.bootstrap_servers().is_some() {
-            return tell_summary(run_until_stopped(job(self.topology, &run.deployment)?, run).await?);
+            return tell_summary(
+                run_until_stopped(job(self.topology, &run.deployment)?, run).await?,
+            );
         }
         #[cfg(feature = "embedded")]
         {
             let topology = run.deployment.apply(self.topology)?;
             let kafka = quick_start::QuickStart::start(&topology, self.samples).await?;
             let deployment = run.deployment.on(kafka.bootstrap_servers());
-            let feeding = kafka.feed(if run.until_latest { Flow::Once } else { Flow::Steady })?;
+            let feeding = kafka.feed(if run.until_latest {
+                Flow::Once
+            } else {
+                Flow::Steady
+            })?;
             let summary = run_until_stopped(job(topology, &deployment)?, run).await;
             drop(feeding);
             tell_summary(summary?)
@@ -126,7 +142,11 @@ fn job(topology: Topology, deployment: &Deployment) -> Result<Job> {
 }
 
 async fn run_until_stopped(job: Job, run: &RunArguments) -> Result<Summary> {
-    let job = if run.until_latest { job.until_latest() } else { job };
+    let job = if run.until_latest {
+        job.until_latest()
+    } else {
+        job
+    };
     let handle = job.start().await?;
     let signals = signals::stop_on_signal(handle.stopper())?;
     let summary = handle.join().await;
@@ -147,9 +167,16 @@ fn describe(topology: &Topology, format: DescribeFormat) {
 
 fn tell_report(report: &ClusterReport) {
     let list = |topics: &std::collections::BTreeMap<String, i32>| {
-        topics.iter().map(|(t, n)| format!("{t} ({n} partitions)")).collect::<Vec<_>>().join(", ")
+        topics
+            .iter()
+            .map(|(t, n)| format!("{t} ({n} partitions)"))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
-    println!("the job can run on this cluster of {} broker(s)", report.brokers);
+    println!(
+        "the job can run on this cluster of {} broker(s)",
+        report.brokers
+    );
     println!("  source topics: {}", list(&report.sources));
     println!("  output topics: {}", list(&report.sinks));
     match report.transaction_max_timeout {
@@ -174,7 +201,8 @@ fn tell_summary(summary: Summary) -> Result<()> {
 /// Logs to standard error; `RUST_LOG` says more or less. A log that the program has set up itself stays.
 fn start_log() {
     // rdkafka's own wrapper complains about consumers that were already closed.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rdkafka=off"));
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rdkafka=off"));
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)

@@ -44,18 +44,30 @@ pub(super) struct QuickStart {
 impl QuickStart {
     /// Starts the broker and creates the topology's topics.
     pub(super) async fn start(topology: &Topology, samples: Vec<(String, Sample)>) -> Result<Self> {
-        let kafka = EmbeddedKafka::start().map_err(|e| Error::Cluster(format!("the embedded Kafka did not start: {e}")))?;
+        let kafka = EmbeddedKafka::start()
+            .map_err(|e| Error::Cluster(format!("the embedded Kafka did not start: {e}")))?;
         tracing::info!(
             "embedded Kafka is listening on {0} (look on with `kcat -b {0} -L`); its data is gone when this process ends",
             kafka.bootstrap_servers()
         );
         let properties = Properties::new(kafka.bootstrap_servers());
         let admin = Admin::new(&properties).map_err(|e| Error::Client(e.to_string()))?;
-        for topic in topology.source_topics().chain(topology.sink_topics()).collect::<BTreeSet<_>>() {
-            admin.create_topic(topic, PARTITIONS).await.map_err(|e| Error::Client(e.to_string()))?;
+        for topic in topology
+            .source_topics()
+            .chain(topology.sink_topics())
+            .collect::<BTreeSet<_>>()
+        {
+            admin
+                .create_topic(topic, PARTITIONS)
+                .await
+                .map_err(|e| Error::Client(e.to_string()))?;
             tracing::info!("created topic `{topic}` with {PARTITIONS} partitions");
         }
-        Ok(Self { kafka, properties, samples })
+        Ok(Self {
+            kafka,
+            properties,
+            samples,
+        })
     }
 
     pub(super) fn bootstrap_servers(&self) -> &str {
@@ -64,11 +76,22 @@ impl QuickStart {
 
     /// Writes the first samples; more follow on a thread of their own while the result lives, if the flow is steady.
     pub(super) fn feed(self, flow: Flow) -> Result<Feeding> {
-        let producer = Producer::new(&self.properties.idempotent_producer()).map_err(|e| Error::Client(e.to_string()))?;
-        let mut feeder = Feeder { producer, topics: Vec::new() };
+        let producer = Producer::new(&self.properties.idempotent_producer())
+            .map_err(|e| Error::Client(e.to_string()))?;
+        let mut feeder = Feeder {
+            producer,
+            topics: Vec::new(),
+        };
         for (topic, make) in self.samples {
-            let handle = feeder.producer.topic(&topic).map_err(|e| Error::Client(e.to_string()))?;
-            feeder.topics.push(Feed { topic: handle, make, next: 0 });
+            let handle = feeder
+                .producer
+                .topic(&topic)
+                .map_err(|e| Error::Client(e.to_string()))?;
+            feeder.topics.push(Feed {
+                topic: handle,
+                make,
+                next: 0,
+            });
             tracing::info!("writing {AT_THE_START} records to `{topic}`");
         }
         feeder.write(AT_THE_START)?;
@@ -77,8 +100,15 @@ impl QuickStart {
         let thread = std::thread::Builder::new()
             .name("streams-samples".into())
             .spawn(move || feeder.run(&stopped))
-            .map_err(|source| Error::Io { what: "starting the samples' thread".into(), source })?;
-        Ok(Feeding { stop, thread: Some(thread), _kafka: self.kafka })
+            .map_err(|source| Error::Io {
+                what: "starting the samples' thread".into(),
+                source,
+            })?;
+        Ok(Feeding {
+            stop,
+            thread: Some(thread),
+            _kafka: self.kafka,
+        })
     }
 }
 
@@ -123,17 +153,30 @@ impl Feeder {
 
     /// Writes `count` samples to each topic, spread over its partitions, and waits until they have arrived.
     fn write(&mut self, count: u64) -> Result<()> {
-        let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
+        let timestamp = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_millis());
         let timestamp = i64::try_from(timestamp).unwrap_or(i64::MAX);
         for feed in &mut self.topics {
             for _ in 0..count {
                 let text = (feed.make)(feed.next);
-                let partition = i32::try_from(feed.next % u64::from(PARTITIONS.unsigned_abs())).unwrap_or(0);
+                let partition =
+                    i32::try_from(feed.next % u64::from(PARTITIONS.unsigned_abs())).unwrap_or(0);
                 feed.next += 1;
-                let record = Outgoing { partition, key: None, value: Some(text.as_bytes()), timestamp, headers: Headers::EMPTY };
-                self.producer.produce(feed.topic, &record).map_err(|e| Error::Client(e.to_string()))?;
+                let record = Outgoing {
+                    partition,
+                    key: None,
+                    value: Some(text.as_bytes()),
+                    timestamp,
+                    headers: Headers::EMPTY,
+                };
+                self.producer
+                    .produce(feed.topic, &record)
+                    .map_err(|e| Error::Client(e.to_string()))?;
             }
         }
-        self.producer.flush(Duration::from_secs(30)).map_err(|e| Error::Client(e.to_string()))
+        self.producer
+            .flush(Duration::from_secs(30))
+            .map_err(|e| Error::Client(e.to_string()))
     }
 }

@@ -10,8 +10,16 @@ const INTERRUPTED: i32 = 130;
 
 /// Stops the job at the first signal; ends the process at a second Ctrl-C.
 pub(super) fn stop_on_signal(stopper: Stopper) -> Result<JoinHandle<()>> {
-    let listen = |kind| signal(kind).map_err(|source| Error::Io { what: "listening for signals".into(), source });
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let listen = |kind| {
+        signal(kind).map_err(|source| Error::Io {
+            what: "listening for signals".into(),
+            source,
+        })
+    };
+    let (mut interrupt, mut terminate) = (
+        listen(SignalKind::interrupt())?,
+        listen(SignalKind::terminate())?,
+    );
     Ok(tokio::spawn(async move {
         let name = tokio::select! {
             _ = interrupt.recv() => "Ctrl-C",
@@ -20,7 +28,9 @@ pub(super) fn stop_on_signal(stopper: Stopper) -> Result<JoinHandle<()>> {
         tracing::info!("{name}: taking a last checkpoint; Ctrl-C again ends the job at once");
         stopper.stop();
         interrupt.recv().await;
-        tracing::warn!("ended at once; what was not committed is processed again by the next start");
+        tracing::warn!(
+            "ended at once; what was not committed is processed again by the next start"
+        );
         std::process::exit(INTERRUPTED);
     }))
 }

@@ -3,7 +3,9 @@
 use super::TopicPartition;
 use super::error::{ClientError, Remedy};
 use super::properties::Properties;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+#[cfg(feature = "embedded")]
+use rdkafka::admin::{NewTopic, TopicReplication};
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
@@ -35,7 +37,9 @@ impl Admin {
         use rdkafka::config::FromClientConfigAndContext as _;
         AdminClient::from_config_and_context(&properties.admin(), Quiet)
             .map(|client| Self { client })
-            .map_err(|e| ClientError::from_kafka("creating the admin client", &e).with_remedy(Remedy::Fail))
+            .map_err(|e| {
+                ClientError::from_kafka("creating the admin client", &e).with_remedy(Remedy::Fail)
+            })
     }
 
     /// Asks the cluster for its metadata: the ids of its brokers.
@@ -58,37 +62,58 @@ impl Admin {
             .fetch_metadata(None, timeout)
             .map_err(|e| ClientError::from_kafka("asking for topics", &e))?;
         let count = |partitions: usize| i32::try_from(partitions).unwrap_or(i32::MAX);
-        Ok(metadata.topics().iter().map(|t| (t.name().to_owned(), count(t.partitions().len()))).collect())
+        Ok(metadata
+            .topics()
+            .iter()
+            .map(|t| (t.name().to_owned(), count(t.partitions().len())))
+            .collect())
     }
 
     /// First and next offset of a partition's log.
-    pub(crate) fn watermarks(&self, partition: &TopicPartition, timeout: Duration) -> Result<(i64, i64), ClientError> {
+    pub(crate) fn watermarks(
+        &self,
+        partition: &TopicPartition,
+        timeout: Duration,
+    ) -> Result<(i64, i64), ClientError> {
         self.client
             .inner()
             .fetch_watermarks(&partition.topic, partition.partition, timeout)
             .map_err(|e| ClientError::from_kafka("asking for the end of a partition", &e))
     }
 
+    #[cfg(feature = "embedded")]
     /// Creates a topic with the broker's default replication; one that exists is left as it is.
-    pub(crate) async fn create_topic(&self, topic: &str, partitions: i32) -> Result<(), ClientError> {
+    pub(crate) async fn create_topic(
+        &self,
+        topic: &str,
+        partitions: i32,
+    ) -> Result<(), ClientError> {
         let doing = "creating a topic";
         let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
         let results = self
             .client
-            .create_topics([&new], &AdminOptions::new().operation_timeout(Some(Duration::from_secs(30))))
+            .create_topics(
+                [&new],
+                &AdminOptions::new().operation_timeout(Some(Duration::from_secs(30))),
+            )
             .await
             .map_err(|e| ClientError::from_kafka(doing, &e))?;
         for result in results {
             match result {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-                Err((name, code)) => return Err(ClientError::new(doing, code, format!("`{name}`: {code}"))),
+                Err((name, code)) => {
+                    return Err(ClientError::new(doing, code, format!("`{name}`: {code}")));
+                }
             }
         }
         Ok(())
     }
 
     /// The settings of a broker.
-    pub(crate) async fn broker_settings(&self, broker: i32) -> Result<BTreeMap<String, String>, ClientError> {
+    pub(crate) async fn broker_settings(
+        &self,
+        broker: i32,
+    ) -> Result<BTreeMap<String, String>, ClientError> {
         let doing = "asking for the broker's settings";
         let results = self
             .client
@@ -97,23 +122,48 @@ impl Admin {
             .map_err(|e| ClientError::from_kafka(doing, &e))?;
         let mut settings = BTreeMap::new();
         for result in results {
-            let resource = result.map_err(|code| ClientError::new(doing, code, code.to_string()))?;
-            settings.extend(resource.entries.into_iter().filter_map(|e| Some((e.name, e.value?))));
+            let resource =
+                result.map_err(|code| ClientError::new(doing, code, code.to_string()))?;
+            settings.extend(
+                resource
+                    .entries
+                    .into_iter()
+                    .filter_map(|e| Some((e.name, e.value?))),
+            );
         }
         Ok(settings)
     }
 }
 
 /// How many partitions a topic has, by any client.
-pub(super) fn partition_count<C: ClientContext>(client: &Client<C>, topic: &str, timeout: Duration) -> Result<i32, ClientError> {
+pub(super) fn partition_count<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    timeout: Duration,
+) -> Result<i32, ClientError> {
     let doing = "asking for a topic's partitions";
-    let metadata = client.fetch_metadata(Some(topic), timeout).map_err(|e| ClientError::from_kafka(doing, &e))?;
+    let metadata = client
+        .fetch_metadata(Some(topic), timeout)
+        .map_err(|e| ClientError::from_kafka(doing, &e))?;
     let found = metadata.topics().iter().find(|t| t.name() == topic);
-    let unknown = || ClientError::new(doing, RDKafkaErrorCode::UnknownTopicOrPartition, format!("topic `{topic}` does not exist"));
+    let unknown = || {
+        ClientError::new(
+            doing,
+            RDKafkaErrorCode::UnknownTopicOrPartition,
+            format!("topic `{topic}` does not exist"),
+        )
+    };
     let found = found.ok_or_else(unknown)?;
     if let Some(code) = found.error() {
         let code: RDKafkaErrorCode = code.into();
-        return Err(ClientError::new(doing, code, format!("topic `{topic}`: {code}")));
+        return Err(ClientError::new(
+            doing,
+            code,
+            format!("topic `{topic}`: {code}"),
+        ));
     }
-    i32::try_from(found.partitions().len()).ok().filter(|n| *n > 0).ok_or_else(unknown)
+    i32::try_from(found.partitions().len())
+        .ok()
+        .filter(|n| *n > 0)
+        .ok_or_else(unknown)
 }

@@ -64,7 +64,12 @@ impl<'c> Batch<'c> {
 }
 
 /// Reads up to `max` records that are in the queue; waits up to `timeout_ms` if there is none.
-pub(super) fn read(queue: &Queue, buffer: &mut Vec<*mut sys::rd_kafka_message_t>, max: usize, timeout_ms: i32) -> Vec<OwnedMessage> {
+pub(super) fn read(
+    queue: &Queue,
+    buffer: &mut Vec<*mut sys::rd_kafka_message_t>,
+    max: usize,
+    timeout_ms: i32,
+) -> Vec<OwnedMessage> {
     // librdkafka waits until a batch is full, so only a first record is waited for.
     let mut messages = fill(queue, buffer, max, 0);
     if messages.is_empty() && timeout_ms > 0 {
@@ -76,15 +81,25 @@ pub(super) fn read(queue: &Queue, buffer: &mut Vec<*mut sys::rd_kafka_message_t>
     messages
 }
 
-fn fill(queue: &Queue, buffer: &mut Vec<*mut sys::rd_kafka_message_t>, max: usize, timeout_ms: i32) -> Vec<OwnedMessage> {
+fn fill(
+    queue: &Queue,
+    buffer: &mut Vec<*mut sys::rd_kafka_message_t>,
+    max: usize,
+    timeout_ms: i32,
+) -> Vec<OwnedMessage> {
     buffer.clear();
     buffer.reserve(max);
     // SAFETY: the buffer has room for `max` pointers; librdkafka writes at most that many and says how many it wrote.
-    let count = unsafe { sys::rd_kafka_consume_batch_queue(queue.ptr(), timeout_ms, buffer.as_mut_ptr(), max) };
+    let count = unsafe {
+        sys::rd_kafka_consume_batch_queue(queue.ptr(), timeout_ms, buffer.as_mut_ptr(), max)
+    };
     let count = usize::try_from(count).unwrap_or(0);
     // SAFETY: the first `count` pointers have just been written.
     unsafe { buffer.set_len(count) };
-    buffer.iter().filter_map(|message| NonNull::new(*message).map(OwnedMessage)).collect()
+    buffer
+        .iter()
+        .filter_map(|message| NonNull::new(*message).map(OwnedMessage))
+        .collect()
 }
 
 /// A message of librdkafka: a record or an error, released on drop.
@@ -114,7 +129,9 @@ impl OwnedMessage {
             return String::new();
         }
         // SAFETY: not null, and a C string by librdkafka's contract.
-        unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+        unsafe { CStr::from_ptr(text) }
+            .to_string_lossy()
+            .into_owned()
     }
 
     pub(crate) fn topic_handle(&self) -> TopicHandle {
@@ -127,7 +144,9 @@ impl OwnedMessage {
             return "";
         }
         // SAFETY: a message holds a reference to its topic; the name lives as long as the topic.
-        unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(topic)) }.to_str().unwrap_or("")
+        unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(topic)) }
+            .to_str()
+            .unwrap_or("")
     }
 
     pub(crate) fn partition(&self) -> i32 {
@@ -141,13 +160,15 @@ impl OwnedMessage {
     pub(crate) fn key(&self) -> Option<&[u8]> {
         let raw = self.raw();
         // SAFETY: librdkafka gives the pointer and the length of the key, which live as long as the message.
-        (!raw.key.is_null()).then(|| unsafe { slice::from_raw_parts(raw.key.cast::<u8>(), raw.key_len) })
+        (!raw.key.is_null())
+            .then(|| unsafe { slice::from_raw_parts(raw.key.cast::<u8>(), raw.key_len) })
     }
 
     pub(crate) fn value(&self) -> Option<&[u8]> {
         let raw = self.raw();
         // SAFETY: librdkafka gives the pointer and the length of the payload, which live as long as the message.
-        (!raw.payload.is_null()).then(|| unsafe { slice::from_raw_parts(raw.payload.cast::<u8>(), raw.len) })
+        (!raw.payload.is_null())
+            .then(|| unsafe { slice::from_raw_parts(raw.payload.cast::<u8>(), raw.len) })
     }
 
     /// Milliseconds since the epoch; −1 if the record has none.
@@ -168,14 +189,17 @@ impl OwnedMessage {
         for index in 0.. {
             let (mut name, mut value, mut size) = (std::ptr::null(), std::ptr::null(), 0);
             // SAFETY: the list belongs to the living message, and the places for the answer are valid.
-            let code = unsafe { sys::rd_kafka_header_get_all(list, index, &mut name, &mut value, &mut size) };
+            let code = unsafe {
+                sys::rd_kafka_header_get_all(list, index, &mut name, &mut value, &mut size)
+            };
             if code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
                 return;
             }
             // SAFETY: no error, so the name is a C string that lives as long as the message.
             let name = unsafe { CStr::from_ptr(name) }.to_string_lossy();
             // SAFETY: as for the name; `size` is the length of the value.
-            let value = (!value.is_null()).then(|| unsafe { slice::from_raw_parts(value.cast::<u8>(), size) });
+            let value = (!value.is_null())
+                .then(|| unsafe { slice::from_raw_parts(value.cast::<u8>(), size) });
             headers.add(&name, value);
         }
     }

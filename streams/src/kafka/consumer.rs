@@ -1,15 +1,18 @@
 //! A member of the job's consumer group. A rebalance is an event that the loop answers when it is ready.
 
+use super::TopicPartition;
 use super::batch::{self, Batch, Queue};
 use super::error::{ClientError, Remedy};
 use super::properties::{ConsumerSettings, Properties};
-use super::TopicPartition;
 use crate::config::OffsetReset;
 use rdkafka::Message as _;
 use rdkafka::bindings as sys;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, ConsumerGroupMetadata, RebalanceProtocol};
+use rdkafka::consumer::{
+    BaseConsumer, CommitMode, Consumer as _, ConsumerContext, ConsumerGroupMetadata,
+    RebalanceProtocol,
+};
 use rdkafka::error::KafkaError;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka::{Offset, TopicPartitionList};
@@ -48,14 +51,22 @@ impl ClientContext for Events {
 }
 
 impl ConsumerContext for Events {
-    fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        event: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
         let partitions = list(partitions);
         let rebalance = match event {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assign(partitions),
             _ if consumer.assignment_lost() => Rebalance::Lose(partitions),
             _ => Rebalance::Revoke(partitions),
         };
-        self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).push_back(rebalance);
+        self.rebalances
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(rebalance);
     }
 }
 
@@ -75,18 +86,33 @@ unsafe impl Send for GroupConsumer {}
 const BATCH: usize = 2_000;
 
 impl GroupConsumer {
-    pub(crate) fn new(properties: &Properties, settings: &ConsumerSettings<'_>) -> Result<Self, ClientError> {
+    pub(crate) fn new(
+        properties: &Properties,
+        settings: &ConsumerSettings<'_>,
+    ) -> Result<Self, ClientError> {
         let doing = "creating the consumer";
-        let client = BaseConsumer::from_config_and_context(&properties.consumer(settings), Events::default())
-            .map_err(|e| ClientError::from_kafka(doing, &e).with_remedy(Remedy::Fail))?;
+        let client = BaseConsumer::from_config_and_context(
+            &properties.consumer(settings),
+            Events::default(),
+        )
+        .map_err(|e| ClientError::from_kafka(doing, &e).with_remedy(Remedy::Fail))?;
         // SAFETY: the client is alive; the new queue is ours, and is dropped before the client (field order).
-        let queue = unsafe { Queue::from_ptr(sys::rd_kafka_queue_new(client.client().native_ptr())) };
-        let queue = queue.ok_or_else(|| ClientError::new(doing, RDKafkaErrorCode::Fail, "no queue could be made"))?;
-        Ok(Self { queue, buffer: Vec::with_capacity(BATCH), client })
+        let queue =
+            unsafe { Queue::from_ptr(sys::rd_kafka_queue_new(client.client().native_ptr())) };
+        let queue = queue.ok_or_else(|| {
+            ClientError::new(doing, RDKafkaErrorCode::Fail, "no queue could be made")
+        })?;
+        Ok(Self {
+            queue,
+            buffer: Vec::with_capacity(BATCH),
+            client,
+        })
     }
 
     pub(crate) fn subscribe(&self, topics: &[&str]) -> Result<(), ClientError> {
-        self.client.subscribe(topics).map_err(|e| ClientError::from_kafka("subscribing to the source topics", &e))
+        self.client
+            .subscribe(topics)
+            .map_err(|e| ClientError::from_kafka("subscribing to the source topics", &e))
     }
 
     /// Serves librdkafka's events, and gives the rebalance that waits for an answer.
@@ -96,18 +122,36 @@ impl GroupConsumer {
             Some(Err(error)) => self.note(&error)?,
             // It came around the private queue: what follows would be processed without it.
             Some(Ok(record)) => {
-                let what = format!("a record of {}-{} came outside of its queue", record.topic(), record.partition());
-                return Err(ClientError::new("reading records", RDKafkaErrorCode::Inconsistent, what));
+                let what = format!(
+                    "a record of {}-{} came outside of its queue",
+                    record.topic(),
+                    record.partition()
+                );
+                return Err(ClientError::new(
+                    "reading records",
+                    RDKafkaErrorCode::Inconsistent,
+                    what,
+                ));
             }
         }
-        Ok(self.client.context().rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front())
+        Ok(self
+            .client
+            .context()
+            .rebalances
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front())
     }
 
     /// Errors that the client reports beside its records: it mends what it can by itself.
     fn note(&self, error: &KafkaError) -> Result<(), ClientError> {
         let error = ClientError::from_kafka("consuming", error);
         tracing::debug!(%error, "consumer");
-        if error.remedy() == Remedy::Fail { Err(error) } else { Ok(()) }
+        if error.remedy() == Remedy::Fail {
+            Err(error)
+        } else {
+            Ok(())
+        }
     }
 
     /// The records that have arrived, after waiting up to `timeout` for a first one.
@@ -133,7 +177,9 @@ impl GroupConsumer {
     /// Gives the partitions up. Under an eager protocol these are always all of them.
     pub(crate) fn unassign(&mut self, partitions: &[TopicPartition]) -> Result<(), ClientError> {
         match self.client.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => self.client.incremental_unassign(&to_list(partitions)),
+            RebalanceProtocol::Cooperative => {
+                self.client.incremental_unassign(&to_list(partitions))
+            }
             _ => self.client.unassign(),
         }
         .map_err(|e| ClientError::from_kafka("giving partitions up", &e))
@@ -142,8 +188,13 @@ impl GroupConsumer {
     /// Makes a partition deliver into the private queue. librdkafka forgets it at each unassign.
     fn forward(&self, partition: &TopicPartition) -> Result<(), ClientError> {
         let doing = "forwarding a partition";
-        let topic = CString::new(partition.topic.as_bytes())
-            .map_err(|_| ClientError::new(doing, RDKafkaErrorCode::InvalidArgument, "a topic name holds a NUL byte"))?;
+        let topic = CString::new(partition.topic.as_bytes()).map_err(|_| {
+            ClientError::new(
+                doing,
+                RDKafkaErrorCode::InvalidArgument,
+                "a topic name holds a NUL byte",
+            )
+        })?;
         // SAFETY: the client is alive, the name is a C string; the handle is ours and dropped before the client.
         let source = unsafe {
             Queue::from_ptr(sys::rd_kafka_queue_get_partition(
@@ -152,7 +203,13 @@ impl GroupConsumer {
                 partition.partition,
             ))
         }
-        .ok_or_else(|| ClientError::new(doing, RDKafkaErrorCode::UnknownPartition, format!("{partition} has no queue")))?;
+        .ok_or_else(|| {
+            ClientError::new(
+                doing,
+                RDKafkaErrorCode::UnknownPartition,
+                format!("{partition} has no queue"),
+            )
+        })?;
         // SAFETY: both queues are alive and belong to the same client.
         unsafe { sys::rd_kafka_queue_forward(source.ptr(), self.queue.ptr()) }
         Ok(())
@@ -161,12 +218,19 @@ impl GroupConsumer {
     /// Where each assigned partition stands: behind the last record read, and behind the control markers and aborted
     /// records after it. A partition from which nothing came yet is left out.
     pub(crate) fn positions(&self) -> Result<Vec<(TopicPartition, i64)>, ClientError> {
-        let positions = self.client.position().map_err(|e| ClientError::from_kafka("asking for positions", &e))?;
+        let positions = self
+            .client
+            .position()
+            .map_err(|e| ClientError::from_kafka("asking for positions", &e))?;
         Ok(offsets(&positions))
     }
 
     /// The group's committed offsets; waits for transactions that are being completed.
-    pub(crate) fn committed(&self, partitions: &[TopicPartition], timeout: Duration) -> Result<Vec<(TopicPartition, i64)>, ClientError> {
+    pub(crate) fn committed(
+        &self,
+        partitions: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<Vec<(TopicPartition, i64)>, ClientError> {
         let committed = self
             .client
             .committed_offsets(to_list(partitions), timeout)
@@ -190,11 +254,16 @@ impl GroupConsumer {
         };
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
-            let offset = offsets.get(partition).map_or(start, |offset| Offset::Offset(*offset));
+            let offset = offsets
+                .get(partition)
+                .map_or(start, |offset| Offset::Offset(*offset));
             list.add_partition_offset(&partition.topic, partition.partition, offset)
                 .map_err(|e| ClientError::from_kafka(doing, &e))?;
         }
-        let result = self.client.seek_partitions(list, timeout).map_err(|e| ClientError::from_kafka(doing, &e))?;
+        let result = self
+            .client
+            .seek_partitions(list, timeout)
+            .map_err(|e| ClientError::from_kafka(doing, &e))?;
         for element in result.elements() {
             match element.error() {
                 Ok(()) => {}
@@ -208,7 +277,11 @@ impl GroupConsumer {
     /// Fresh for each transaction: it holds the group's generation, by which the broker knows a zombie.
     pub(crate) fn group_metadata(&self) -> Result<ConsumerGroupMetadata, ClientError> {
         self.client.group_metadata().ok_or_else(|| {
-            ClientError::new("asking for group metadata", RDKafkaErrorCode::Fail, "the consumer has no group")
+            ClientError::new(
+                "asking for group metadata",
+                RDKafkaErrorCode::Fail,
+                "the consumer has no group",
+            )
         })
     }
 
@@ -229,7 +302,9 @@ impl GroupConsumer {
         while !self.client.closed() && Instant::now() < deadline {
             let answered = match self.poll_events() {
                 Ok(Some(Rebalance::Assign(partitions))) => self.assign(&partitions),
-                Ok(Some(Rebalance::Revoke(partitions) | Rebalance::Lose(partitions))) => self.unassign(&partitions),
+                Ok(Some(Rebalance::Revoke(partitions) | Rebalance::Lose(partitions))) => {
+                    self.unassign(&partitions)
+                }
                 Ok(None) => {
                     let _ = self.client.poll(Duration::from_millis(10));
                     Ok(())
@@ -244,15 +319,24 @@ impl GroupConsumer {
 }
 
 fn is_not_assigned(code: RDKafkaErrorCode) -> bool {
-    matches!(code, RDKafkaErrorCode::State | RDKafkaErrorCode::UnknownPartition)
+    matches!(
+        code,
+        RDKafkaErrorCode::State | RDKafkaErrorCode::UnknownPartition
+    )
 }
 
 /// Offsets for `send_offsets_to_transaction` and commits.
-pub(super) fn offset_list(offsets: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, ClientError> {
+pub(super) fn offset_list(
+    offsets: &[(TopicPartition, i64)],
+) -> Result<TopicPartitionList, ClientError> {
     let mut list = TopicPartitionList::with_capacity(offsets.len());
     for (partition, offset) in offsets {
-        list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset))
-            .map_err(|e| ClientError::from_kafka("naming offsets", &e))?;
+        list.add_partition_offset(
+            &partition.topic,
+            partition.partition,
+            Offset::Offset(*offset),
+        )
+        .map_err(|e| ClientError::from_kafka("naming offsets", &e))?;
     }
     Ok(list)
 }
@@ -266,7 +350,11 @@ pub(super) fn to_list(partitions: &[TopicPartition]) -> TopicPartitionList {
 }
 
 fn list(partitions: &TopicPartitionList) -> Vec<TopicPartition> {
-    partitions.elements().iter().map(|e| TopicPartition::new(e.topic(), e.partition())).collect()
+    partitions
+        .elements()
+        .iter()
+        .map(|e| TopicPartition::new(e.topic(), e.partition()))
+        .collect()
 }
 
 fn offsets(list: &TopicPartitionList) -> Vec<(TopicPartition, i64)> {

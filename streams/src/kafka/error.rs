@@ -38,7 +38,12 @@ pub(super) struct Flags {
 
 impl ClientError {
     pub(crate) fn new(doing: &'static str, code: Code, message: impl Into<String>) -> Self {
-        Self { code, doing, message: message.into(), remedy: classify(code) }
+        Self {
+            code,
+            doing,
+            message: message.into(),
+            remedy: classify(code),
+        }
     }
 
     /// An error of a transactional call, which says itself whether it can be retried or asks for an abort.
@@ -50,7 +55,12 @@ impl ClientError {
             _ if flags.retriable => Remedy::Retry,
             by_code => by_code,
         };
-        Self { code, doing, message, remedy }
+        Self {
+            code,
+            doing,
+            message,
+            remedy,
+        }
     }
 
     fn transaction(doing: &'static str, error: &RDKafkaError) -> Self {
@@ -65,7 +75,11 @@ impl ClientError {
     pub(crate) fn from_kafka(doing: &'static str, error: &KafkaError) -> Self {
         match error {
             KafkaError::Transaction(error) => Self::transaction(doing, error),
-            other => Self::new(doing, other.rdkafka_error_code().unwrap_or(Code::Fail), other.to_string()),
+            other => Self::new(
+                doing,
+                other.rdkafka_error_code().unwrap_or(Code::Fail),
+                other.to_string(),
+            ),
         }
     }
 
@@ -159,8 +173,12 @@ fn classify(code: Code) -> Remedy {
 /// What a user can do about an error that ends the job.
 fn hint(code: Code) -> Option<&'static str> {
     Some(match code {
-        Code::TopicAuthorizationFailed => "the client needs READ on source topics and WRITE on output topics",
-        Code::GroupAuthorizationFailed => "the client needs READ on the group, whose name is the application id",
+        Code::TopicAuthorizationFailed => {
+            "the client needs READ on source topics and WRITE on output topics"
+        }
+        Code::GroupAuthorizationFailed => {
+            "the client needs READ on the group, whose name is the application id"
+        }
         Code::TransactionalIdAuthorizationFailed => {
             "the client needs WRITE and DESCRIBE on the transactional ids that begin with the transactional id prefix"
         }
@@ -203,7 +221,11 @@ mod tests {
 
     #[test]
     fn the_message_says_what_was_done_and_what_to_do() {
-        let error = ClientError::new("starting the producer", Code::InvalidTransactionTimeout, "timeout too large");
+        let error = ClientError::new(
+            "starting the producer",
+            Code::InvalidTransactionTimeout,
+            "timeout too large",
+        );
         assert_eq!(
             error.to_string(),
             "starting the producer: timeout too large; lower `transaction_timeout`, or raise the broker's `transaction.max.timeout.ms`"

@@ -13,7 +13,10 @@
 //! * messages, batches and queues are dropped before the consumer: the other way round `rd_kafka_destroy` waits forever;
 //! * topic handles of a producer are dropped before the producer;
 //! * no rebalance is answered while a batch lives: a [`batch::Batch`] borrows the consumer.
-#![expect(unsafe_code, reason = "librdkafka's batch calls have no safe counterpart")]
+#![expect(
+    unsafe_code,
+    reason = "librdkafka's batch calls have no safe counterpart"
+)]
 
 pub(crate) mod admin;
 pub(crate) mod batch;
@@ -34,7 +37,10 @@ pub(crate) struct TopicPartition {
 
 impl TopicPartition {
     pub(crate) fn new(topic: impl Into<Arc<str>>, partition: i32) -> Self {
-        Self { topic: topic.into(), partition }
+        Self {
+            topic: topic.into(),
+            partition,
+        }
     }
 }
 

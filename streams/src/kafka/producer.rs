@@ -46,12 +46,21 @@ impl ProducerContext for DeliveryErrors {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        let Err((error, message)) = result else { return };
+        let Err((error, message)) = result else {
+            return;
+        };
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-        if matches!(code, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) {
+        if matches!(
+            code,
+            RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight
+        ) {
             return;
         }
-        let what = format!("a record for topic `{}`, partition {}: {error}", message.topic(), message.partition());
+        let what = format!(
+            "a record for topic `{}`, partition {}: {error}",
+            message.topic(),
+            message.partition()
+        );
         self.first
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -96,52 +105,100 @@ pub(crate) struct Producer {
 impl Producer {
     pub(crate) fn new(config: &ClientConfig) -> Result<Self, ClientError> {
         let client = BaseProducer::from_config_and_context(config, DeliveryErrors::default())
-            .map_err(|e| ClientError::from_kafka("creating the producer", &e).with_remedy(Remedy::Fail))?;
-        Ok(Self { topics: Vec::new(), client })
+            .map_err(|e| {
+                ClientError::from_kafka("creating the producer", &e).with_remedy(Remedy::Fail)
+            })?;
+        Ok(Self {
+            topics: Vec::new(),
+            client,
+        })
     }
 
     /// Registers an output topic; later calls name it by what this returns.
     pub(crate) fn topic(&mut self, name: &str) -> Result<OutputTopic, ClientError> {
         let doing = "opening an output topic";
-        let name = CString::new(name)
-            .map_err(|_| ClientError::new(doing, RDKafkaErrorCode::InvalidArgument, "a topic name holds a NUL byte"))?;
+        let name = CString::new(name).map_err(|_| {
+            ClientError::new(
+                doing,
+                RDKafkaErrorCode::InvalidArgument,
+                "a topic name holds a NUL byte",
+            )
+        })?;
         // SAFETY: the client is alive, the name is a C string, and a null configuration means the client's own.
-        let topic = unsafe { sys::rd_kafka_topic_new(self.client.client().native_ptr(), name.as_ptr(), std::ptr::null_mut()) };
-        let topic = NonNull::new(topic)
-            .ok_or_else(|| ClientError::new(doing, RDKafkaErrorCode::InvalidTopic, format!("`{}`", name.to_string_lossy())))?;
+        let topic = unsafe {
+            sys::rd_kafka_topic_new(
+                self.client.client().native_ptr(),
+                name.as_ptr(),
+                std::ptr::null_mut(),
+            )
+        };
+        let topic = NonNull::new(topic).ok_or_else(|| {
+            ClientError::new(
+                doing,
+                RDKafkaErrorCode::InvalidTopic,
+                format!("`{}`", name.to_string_lossy()),
+            )
+        })?;
         self.topics.push(Topic(topic));
         Ok(OutputTopic(self.topics.len() - 1))
     }
 
     /// How many partitions a topic has.
-    pub(crate) fn partition_count(&self, topic: &str, timeout: Duration) -> Result<i32, ClientError> {
+    pub(crate) fn partition_count(
+        &self,
+        topic: &str,
+        timeout: Duration,
+    ) -> Result<i32, ClientError> {
         super::admin::partition_count(self.client.client(), topic, timeout)
     }
 
     /// Hands a record over to the client, which copies it. [`RDKafkaErrorCode::QueueFull`]: serve the client and try again.
-    pub(crate) fn produce(&self, topic: OutputTopic, record: &Outgoing<'_>) -> Result<(), ClientError> {
+    pub(crate) fn produce(
+        &self,
+        topic: OutputTopic,
+        record: &Outgoing<'_>,
+    ) -> Result<(), ClientError> {
         let doing = "writing a record";
-        let topic = self
-            .topics
-            .get(topic.0)
-            .ok_or_else(|| ClientError::new(doing, RDKafkaErrorCode::UnknownTopic, "a topic of another producer"))?;
+        let topic = self.topics.get(topic.0).ok_or_else(|| {
+            ClientError::new(
+                doing,
+                RDKafkaErrorCode::UnknownTopic,
+                "a topic of another producer",
+            )
+        })?;
         let headers = (!record.headers.is_empty()).then(|| native_headers(record.headers));
         let mut arguments = [
-            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_RKT, |u| u.rkt = topic.0.as_ptr()),
-            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_PARTITION, |u| u.i32_ = record.partition),
-            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_MSGFLAGS, |u| u.i = sys::RD_KAFKA_MSG_F_COPY),
-            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_KEY, |u| u.mem = bytes(record.key)),
-            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_VALUE, |u| u.mem = bytes(record.value)),
-            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_TIMESTAMP, |u| u.i64_ = record.timestamp.max(0)),
+            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_RKT, |u| {
+                u.rkt = topic.0.as_ptr()
+            }),
+            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_PARTITION, |u| {
+                u.i32_ = record.partition
+            }),
+            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_MSGFLAGS, |u| {
+                u.i = sys::RD_KAFKA_MSG_F_COPY
+            }),
+            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_KEY, |u| {
+                u.mem = bytes(record.key)
+            }),
+            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_VALUE, |u| {
+                u.mem = bytes(record.value)
+            }),
+            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_TIMESTAMP, |u| {
+                u.i64_ = record.timestamp.max(0)
+            }),
             argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_END, |u| u.i = 0),
         ];
         let mut count = arguments.len() - 1;
         if let (Some(list), Some(last)) = (headers, arguments.last_mut()) {
-            *last = argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_HEADERS, |u| u.headers = list);
+            *last = argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_HEADERS, |u| {
+                u.headers = list
+            });
             count += 1;
         }
         // SAFETY: `count` arguments are initialised and live through the call; key and value are copied (F_COPY).
-        let error = unsafe { sys::rd_kafka_produceva(self.client.client().native_ptr(), arguments.as_ptr(), count) };
+        let error = unsafe {
+            sys::rd_kafka_produceva(self.client.client().native_ptr(), arguments.as_ptr(), count)
+        };
         if error.is_null() {
             return Ok(());
         }
@@ -159,12 +216,22 @@ impl Producer {
 
     /// The first record that could not be delivered since this was last asked.
     pub(crate) fn delivery_error(&self) -> Option<ClientError> {
-        self.client.context().first.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.client
+            .context()
+            .first
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     /// The producer id and epoch, once the broker has given them.
     pub(crate) fn identity(&self) -> Option<(i64, i16)> {
-        *self.client.context().identity.lock().unwrap_or_else(PoisonError::into_inner)
+        *self
+            .client
+            .context()
+            .identity
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the client's debug log until the producer's id and epoch have been told in it, which is soon after
@@ -175,7 +242,12 @@ impl Producer {
             self.client.poll(Duration::from_millis(1));
         }
         // SAFETY: the client is alive.
-        unsafe { sys::rd_kafka_set_log_level(self.client.client().native_ptr(), RDKafkaLogLevel::Notice as i32) }
+        unsafe {
+            sys::rd_kafka_set_log_level(
+                self.client.client().native_ptr(),
+                RDKafkaLogLevel::Notice as i32,
+            )
+        }
         self.client.poll(Duration::from_millis(1));
     }
 
@@ -192,7 +264,12 @@ impl Producer {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                return Err(ClientError::new("flushing", code.into(), "records are still not acknowledged").with_remedy(Remedy::Abort));
+                return Err(ClientError::new(
+                    "flushing",
+                    code.into(),
+                    "records are still not acknowledged",
+                )
+                .with_remedy(Remedy::Abort));
             }
         }
     }
@@ -204,7 +281,9 @@ impl Producer {
     }
 
     pub(crate) fn begin_transaction(&self) -> Result<(), ClientError> {
-        self.client.begin_transaction().map_err(|e| ClientError::from_kafka("beginning a transaction", &e))
+        self.client
+            .begin_transaction()
+            .map_err(|e| ClientError::from_kafka("beginning a transaction", &e))
     }
 
     pub(crate) fn send_offsets(
@@ -222,9 +301,14 @@ impl Producer {
     pub(crate) fn commit_transaction(&self, timeout: Duration) -> Result<(), ClientError> {
         let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the client is alive.
-        let error = unsafe { sys::rd_kafka_commit_transaction(self.client.client().native_ptr(), timeout) };
+        let error =
+            unsafe { sys::rd_kafka_commit_transaction(self.client.client().native_ptr(), timeout) };
         self.client.poll(Duration::ZERO);
-        if error.is_null() { Ok(()) } else { Err(take("committing the transaction", error)) }
+        if error.is_null() {
+            Ok(())
+        } else {
+            Err(take("committing the transaction", error))
+        }
     }
 
     /// Aborts; the producer can go on with a new transaction after it.
@@ -244,34 +328,56 @@ impl Producer {
             });
             let timeout = i32::try_from((timeout / 2).as_millis()).unwrap_or(i32::MAX);
             // SAFETY: the client is alive and may be used from several threads.
-            let error = unsafe { sys::rd_kafka_abort_transaction(client.client().native_ptr(), timeout) };
+            let error =
+                unsafe { sys::rd_kafka_abort_transaction(client.client().native_ptr(), timeout) };
             done.store(true, Ordering::Relaxed);
-            if error.is_null() { Ok(()) } else { Err(take("aborting the transaction", error)) }
+            if error.is_null() {
+                Ok(())
+            } else {
+                Err(take("aborting the transaction", error))
+            }
         });
         let _ = self.delivery_error();
         result
     }
 }
 
-fn argument(kind: sys::rd_kafka_vtype_t, set: impl FnOnce(&mut sys::rd_kafka_vu_s__bindgen_ty_1)) -> sys::rd_kafka_vu_t {
+fn argument(
+    kind: sys::rd_kafka_vtype_t,
+    set: impl FnOnce(&mut sys::rd_kafka_vu_s__bindgen_ty_1),
+) -> sys::rd_kafka_vu_t {
     let mut value = sys::rd_kafka_vu_s__bindgen_ty_1 { i64_: 0 };
     set(&mut value);
-    sys::rd_kafka_vu_t { vtype: kind, u: value }
+    sys::rd_kafka_vu_t {
+        vtype: kind,
+        u: value,
+    }
 }
 
 fn bytes(bytes: Option<&[u8]>) -> sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {
     let (ptr, size) = bytes.map_or((std::ptr::null(), 0), |b| (b.as_ptr(), b.len()));
-    sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr: ptr as *mut c_void, size }
+    sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {
+        ptr: ptr as *mut c_void,
+        size,
+    }
 }
 
 fn native_headers(headers: &Headers) -> *mut sys::rd_kafka_headers_t {
     // SAFETY: makes a new list; the caller hands it to the record or destroys it.
     let list = unsafe { sys::rd_kafka_headers_new(8) };
     for (name, value) in headers.iter() {
-        let (value, size) = value.map_or((std::ptr::null(), 0), |v| (v.as_ptr().cast::<c_void>(), v.len()));
+        let (value, size) = value.map_or((std::ptr::null(), 0), |v| {
+            (v.as_ptr().cast::<c_void>(), v.len())
+        });
         // SAFETY: librdkafka copies name and value, whose lengths are given with them.
         unsafe {
-            sys::rd_kafka_header_add(list, name.as_ptr().cast(), name.len() as isize, value, size as isize);
+            sys::rd_kafka_header_add(
+                list,
+                name.as_ptr().cast(),
+                name.len() as isize,
+                value,
+                size as isize,
+            );
         }
     }
     list
@@ -290,7 +396,9 @@ fn take(doing: &'static str, error: *mut sys::rd_kafka_error_t) -> ClientError {
     // SAFETY: `error` is a living error object, released at the end and not used after.
     unsafe {
         let code: RDKafkaErrorCode = sys::rd_kafka_error_code(error).into();
-        let text = CStr::from_ptr(sys::rd_kafka_error_string(error)).to_string_lossy().into_owned();
+        let text = CStr::from_ptr(sys::rd_kafka_error_string(error))
+            .to_string_lossy()
+            .into_owned();
         let flags = super::error::Flags {
             fatal: sys::rd_kafka_error_is_fatal(error) != 0,
             requires_abort: sys::rd_kafka_error_txn_requires_abort(error) != 0,
@@ -309,6 +417,9 @@ mod tests {
     fn the_producers_identity_is_read_from_the_log() {
         let line = "[thrd:main]: Acquired transactional producer PID{Id:4017,Epoch:3} (previously PID{Invalid})";
         assert_eq!(parse_identity(line), Some((4017, 3)));
-        assert_eq!(parse_identity("[thrd:main]: Unable to acquire a producer id"), None);
+        assert_eq!(
+            parse_identity("[thrd:main]: Unable to acquire a producer id"),
+            None
+        );
     }
 }

@@ -25,28 +25,44 @@ pub struct Properties {
 /// Properties that the runtime sets itself, and the reason why a user may not.
 const RESERVED: &[(&str, &str)] = &[
     ("enable.auto.commit", "offsets are committed by checkpoints"),
-    ("enable.auto.offset.store", "offsets are committed by checkpoints"),
-    ("enable.partition.eof", "positions would be wrong after a rebalance"),
+    (
+        "enable.auto.offset.store",
+        "offsets are committed by checkpoints",
+    ),
+    (
+        "enable.partition.eof",
+        "positions would be wrong after a rebalance",
+    ),
     ("isolation.level", "it follows from the guarantee"),
     ("transactional.id", "set `transactional_id_prefix`"),
     ("transaction.timeout.ms", "set `transaction_timeout`"),
     ("group.id", "it is the application id"),
     ("auto.offset.reset", "set `offset_reset`"),
-    ("enable.idempotence", "producers of a job are always idempotent"),
-    ("delivery.report.only.error", "the runtime asks for no other delivery reports"),
+    (
+        "enable.idempotence",
+        "producers of a job are always idempotent",
+    ),
+    (
+        "delivery.report.only.error",
+        "the runtime asks for no other delivery reports",
+    ),
 ];
 
 impl Properties {
     /// The properties of a cluster: `bootstrap.servers` is a comma-separated list of `host:port`.
     pub fn new(bootstrap_servers: impl Into<String>) -> Self {
         let mut properties = Self::default();
-        properties.values.insert("bootstrap.servers".into(), bootstrap_servers.into());
+        properties
+            .values
+            .insert("bootstrap.servers".into(), bootstrap_servers.into());
         properties
     }
 
     /// Where the cluster is.
     pub fn bootstrap_servers(&self) -> &str {
-        self.values.get("bootstrap.servers").map_or("", String::as_str)
+        self.values
+            .get("bootstrap.servers")
+            .map_or("", String::as_str)
     }
 
     /// Sets a librdkafka property.
@@ -54,10 +70,16 @@ impl Properties {
     /// # Errors
     ///
     /// If the runtime depends on the property, with what to set instead.
-    pub fn set(&mut self, key: impl Into<String>, value: impl Into<String>) -> crate::Result<&mut Self> {
+    pub fn set(
+        &mut self,
+        key: impl Into<String>,
+        value: impl Into<String>,
+    ) -> crate::Result<&mut Self> {
         let key = key.into();
         if let Some((_, why)) = RESERVED.iter().find(|(reserved, _)| *reserved == key) {
-            return Err(crate::Error::Configuration(format!("`{key}` cannot be set as a property: {why}")));
+            return Err(crate::Error::Configuration(format!(
+                "`{key}` cannot be set as a property: {why}"
+            )));
         }
         self.values.insert(key, value.into());
         Ok(self)
@@ -69,8 +91,9 @@ impl Properties {
     ///
     /// If the file cannot be read, a line has no `=`, or [`set`](Self::set) refuses a property.
     pub fn load(&mut self, file: &Path) -> crate::Result<&mut Self> {
-        let text = std::fs::read_to_string(file)
-            .map_err(|e| crate::Error::Configuration(format!("property file {}: {e}", file.display())))?;
+        let text = std::fs::read_to_string(file).map_err(|e| {
+            crate::Error::Configuration(format!("property file {}: {e}", file.display()))
+        })?;
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -119,8 +142,16 @@ impl Properties {
             ("heartbeat.interval.ms", "1000"),
         ]);
         // A group protocol of the broker's own has these settings on the broker.
-        if self.values.get("group.protocol").is_some_and(|p| p == "consumer") {
-            for key in ["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"] {
+        if self
+            .values
+            .get("group.protocol")
+            .is_some_and(|p| p == "consumer")
+        {
+            for key in [
+                "session.timeout.ms",
+                "heartbeat.interval.ms",
+                "partition.assignment.strategy",
+            ] {
                 config.remove(key);
             }
         } else {
@@ -147,7 +178,9 @@ impl Properties {
             ("queue.buffering.max.messages", "1000000"),
             ("queue.buffering.max.kbytes", "262144"),
         ]);
-        config.set("enable.idempotence", "true").set("delivery.report.only.error", "true");
+        config
+            .set("enable.idempotence", "true")
+            .set("delivery.report.only.error", "true");
         config
     }
 
@@ -157,7 +190,11 @@ impl Properties {
     }
 
     /// For the producer of a stream thread under exactly-once.
-    pub(crate) fn transactional_producer(&self, transactional_id: &str, timeout: Duration) -> ClientConfig {
+    pub(crate) fn transactional_producer(
+        &self,
+        transactional_id: &str,
+        timeout: Duration,
+    ) -> ClientConfig {
         let mut config = self.any_producer();
         config
             .set_log_level(RDKafkaLogLevel::Debug)
@@ -185,13 +222,18 @@ pub(crate) struct ConsumerSettings<'a> {
 /// librdkafka's own log, in ours.
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
-        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error => {
             tracing::warn!(target: "streams::librdkafka", facility, "{message}");
         }
         RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
             tracing::debug!(target: "streams::librdkafka", facility, "{message}");
         }
-        RDKafkaLogLevel::Debug => tracing::trace!(target: "streams::librdkafka", facility, "{message}"),
+        RDKafkaLogLevel::Debug => {
+            tracing::trace!(target: "streams::librdkafka", facility, "{message}")
+        }
     }
 }
 
@@ -204,10 +246,17 @@ mod tests {
     #[test]
     fn a_property_file_is_read_line_by_line() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
-        writeln!(file, "# a comment\n\nsecurity.protocol = SASL_SSL\nsasl.username=streams").unwrap();
+        writeln!(
+            file,
+            "# a comment\n\nsecurity.protocol = SASL_SSL\nsasl.username=streams"
+        )
+        .unwrap();
         let mut properties = Properties::new("localhost:9092");
         properties.load(file.path()).unwrap();
-        assert_eq!(properties.admin().get("security.protocol"), Some("SASL_SSL"));
+        assert_eq!(
+            properties.admin().get("security.protocol"),
+            Some("SASL_SSL")
+        );
         assert_eq!(properties.admin().get("sasl.username"), Some("streams"));
     }
 
@@ -215,13 +264,22 @@ mod tests {
     fn a_line_without_a_value_is_named() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         writeln!(file, "compression.type=lz4\nnonsense").unwrap();
-        let error = Properties::new("localhost:9092").load(file.path()).unwrap_err().to_string();
-        assert!(error.contains("line 2: expected `key=value`, found `nonsense`"), "{error}");
+        let error = Properties::new("localhost:9092")
+            .load(file.path())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("line 2: expected `key=value`, found `nonsense`"),
+            "{error}"
+        );
     }
 
     #[test]
     fn what_exactly_once_depends_on_is_refused() {
-        let error = Properties::new("localhost:9092").set("transactional.id", "mine").unwrap_err().to_string();
+        let error = Properties::new("localhost:9092")
+            .set("transactional.id", "mine")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("set `transactional_id_prefix`"), "{error}");
     }
 

@@ -26,7 +26,10 @@ pub(crate) struct Bound {
 
 impl Bound {
     /// Asks for the end of every partition. One that is empty is done.
-    pub(crate) fn capture(admin: &Admin, partitions: &[TopicPartition]) -> Result<Self, ClientError> {
+    pub(crate) fn capture(
+        admin: &Admin,
+        partitions: &[TopicPartition],
+    ) -> Result<Self, ClientError> {
         let mut open = HashMap::new();
         for partition in partitions {
             let (start, end) = admin.watermarks(partition, Duration::from_secs(30))?;
@@ -34,7 +37,9 @@ impl Bound {
                 open.insert(partition.clone(), end);
             }
         }
-        Ok(Self { open: Mutex::new(open) })
+        Ok(Self {
+            open: Mutex::new(open),
+        })
     }
 
     /// Notes what is processed and committed, and says whether all is done.
@@ -51,18 +56,26 @@ impl Bound {
     /// Whether a checkpoint now would finish all of these partitions that are still open, and at least one.
     pub(crate) fn would_finish(&self, offsets: &[(TopicPartition, i64)]) -> bool {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut still_open = offsets.iter().filter_map(|(partition, offset)| Some((*offset, *open.get(partition)?))).peekable();
+        let mut still_open = offsets
+            .iter()
+            .filter_map(|(partition, offset)| Some((*offset, *open.get(partition)?)))
+            .peekable();
         still_open.peek().is_some() && still_open.all(|(offset, end)| offset >= end)
     }
 
     /// Whether all is done.
     pub(crate) fn is_done(&self) -> bool {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty()
     }
 
     #[cfg(test)]
     pub(crate) fn of(ends: &[(TopicPartition, i64)]) -> Self {
-        Self { open: Mutex::new(ends.iter().cloned().collect()) }
+        Self {
+            open: Mutex::new(ends.iter().cloned().collect()),
+        }
     }
 }
 
@@ -81,7 +94,11 @@ mod tests {
 
     #[test]
     fn a_thread_takes_its_last_checkpoint_when_all_of_its_partitions_are_read() {
-        let (one, two, elsewhere) = (TopicPartition::new("t", 0), TopicPartition::new("t", 1), TopicPartition::new("t", 2));
+        let (one, two, elsewhere) = (
+            TopicPartition::new("t", 0),
+            TopicPartition::new("t", 1),
+            TopicPartition::new("t", 2),
+        );
         let bound = Bound::of(&[(one.clone(), 5), (two.clone(), 7), (elsewhere, 9)]);
         assert!(!bound.would_finish(&[(one.clone(), 5), (two.clone(), 6)]));
         assert!(bound.would_finish(&[(one.clone(), 5), (two.clone(), 7)]));

@@ -21,7 +21,11 @@ use std::time::Instant;
 
 impl Work {
     /// Commits what was processed since the last checkpoint; does nothing if nothing was.
-    pub(super) fn checkpoint(&mut self, consumer: &GroupConsumer, progress: Progress) -> Result<(), super::work::Interrupt> {
+    pub(super) fn checkpoint(
+        &mut self,
+        consumer: &GroupConsumer,
+        progress: Progress,
+    ) -> Result<(), super::work::Interrupt> {
         let Some(written) = self.output.written() else {
             self.transaction_ended();
             return Ok(());
@@ -51,7 +55,9 @@ impl Work {
 
     fn commit(&mut self, consumer: &GroupConsumer, advance: &Advance) -> Result<(), ClientError> {
         match self.output.delivery() {
-            Delivery::ExactlyOnce { .. } => self.output.commit(&advance.offsets, &consumer.group_metadata()?),
+            Delivery::ExactlyOnce { .. } => self
+                .output
+                .commit(&advance.offsets, &consumer.group_metadata()?),
             Delivery::AtLeastOnce => {
                 if !advance.offsets.is_empty() {
                     consumer.commit(&advance.offsets)?;

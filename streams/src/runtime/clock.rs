@@ -22,14 +22,19 @@ impl CoarseClock {
     pub(crate) fn start() -> std::io::Result<Self> {
         let now = Arc::new(AtomicU64::new(0));
         let shared = Arc::downgrade(&now);
-        thread::Builder::new().name("streams-clock".into()).spawn(move || {
-            let start = Instant::now();
-            while let Some(now) = shared.upgrade() {
-                now.store(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
-                drop(now);
-                thread::sleep(TICK);
-            }
-        })?;
+        thread::Builder::new()
+            .name("streams-clock".into())
+            .spawn(move || {
+                let start = Instant::now();
+                while let Some(now) = shared.upgrade() {
+                    now.store(
+                        u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+                        Ordering::Relaxed,
+                    );
+                    drop(now);
+                    thread::sleep(TICK);
+                }
+            })?;
         Ok(Self { now })
     }
 

@@ -111,7 +111,12 @@ pub(crate) type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 pub(crate) fn log(event: &Event) {
     match event {
         Event::StateChanged { to, .. } => tracing::info!("job is {to}"),
-        Event::ProducerReady { thread, transactional_id: Some(id), producer_id, epoch } => {
+        Event::ProducerReady {
+            thread,
+            transactional_id: Some(id),
+            producer_id,
+            epoch,
+        } => {
             let number = |n: Option<i64>| n.map_or_else(|| "unknown".to_owned(), |n| n.to_string());
             tracing::info!(
                 "thread {thread}: transactional producer `{id}` is ready (producer id {}, epoch {})",
@@ -119,7 +124,9 @@ pub(crate) fn log(event: &Event) {
                 number(epoch.map(i64::from))
             );
         }
-        Event::ProducerReady { thread, .. } => tracing::info!("thread {thread}: idempotent producer is ready"),
+        Event::ProducerReady { thread, .. } => {
+            tracing::info!("thread {thread}: idempotent producer is ready")
+        }
         Event::Assigned { thread, partitions } => {
             tracing::info!("thread {thread}: assigned {}", names(partitions));
         }
@@ -127,10 +134,18 @@ pub(crate) fn log(event: &Event) {
             tracing::info!("thread {thread}: revoked {}", names(partitions));
         }
         Event::Lost { thread, partitions } => {
-            tracing::warn!("thread {thread}: lost {}; another member has them", names(partitions));
+            tracing::warn!(
+                "thread {thread}: lost {}; another member has them",
+                names(partitions)
+            );
         }
         Event::Checkpoint(checkpoint) => log_checkpoint(checkpoint),
-        Event::RecordFailed { thread, partition, offset, what } => {
+        Event::RecordFailed {
+            thread,
+            partition,
+            offset,
+            what,
+        } => {
             tracing::warn!("thread {thread}: record at offset {offset} of {partition}: {what}");
         }
         Event::Recovering { thread, why } => tracing::warn!("thread {thread}: {why}"),
@@ -138,11 +153,21 @@ pub(crate) fn log(event: &Event) {
 }
 
 fn names(partitions: &[String]) -> String {
-    if partitions.is_empty() { "no partitions".to_owned() } else { partitions.join(", ") }
+    if partitions.is_empty() {
+        "no partitions".to_owned()
+    } else {
+        partitions.join(", ")
+    }
 }
 
 fn log_checkpoint(checkpoint: &Checkpoint) {
-    let list = |counts: &[PartitionCount]| counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let list = |counts: &[PartitionCount]| {
+        counts
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let processed: i64 = checkpoint.records.iter().map(|r| r.count).sum();
     tracing::info!(
         "thread {}: checkpoint {} completed in {:.0?}: {processed} records in ({}), {} out, offsets committed ({})",

@@ -21,8 +21,12 @@ pub(crate) struct Instance {
 impl Instance {
     /// Locks `directory`, which is made if it does not exist, and reads the instance id in it or writes a new one.
     pub(crate) fn lock(directory: &Path) -> Result<Self> {
-        let io = |what: &str, path: &Path, source| Error::Io { what: format!("{what} {}", path.display()), source };
-        fs::create_dir_all(directory).map_err(|e| io("making the state directory", directory, e))?;
+        let io = |what: &str, path: &Path, source| Error::Io {
+            what: format!("{what} {}", path.display()),
+            source,
+        };
+        fs::create_dir_all(directory)
+            .map_err(|e| io("making the state directory", directory, e))?;
         let path = directory.join(FILE);
         let mut file = File::options()
             .create(true)
@@ -33,7 +37,11 @@ impl Instance {
             .map_err(|e| io("opening", &path, e))?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::StateDirectoryLocked { path: directory.to_path_buf() }),
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::StateDirectoryLocked {
+                    path: directory.to_path_buf(),
+                });
+            }
             Err(TryLockError::Error(e)) => return Err(io("locking", &path, e)),
         }
         let id = read_or_create(&mut file).map_err(|e| io("reading or writing", &path, e))?;
@@ -86,7 +94,10 @@ mod tests {
     #[test]
     fn another_directory_is_another_instance() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        assert_ne!(Instance::lock(one.path()).unwrap().id(), Instance::lock(two.path()).unwrap().id());
+        assert_ne!(
+            Instance::lock(one.path()).unwrap().id(),
+            Instance::lock(two.path()).unwrap().id()
+        );
     }
 
     #[test]
@@ -94,7 +105,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let _held = Instance::lock(directory.path()).unwrap();
         let error = Instance::lock(directory.path()).unwrap_err().to_string();
-        assert!(error.contains("in use by another process") && error.contains("--state-dir"), "{error}");
+        assert!(
+            error.contains("in use by another process") && error.contains("--state-dir"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -57,7 +57,13 @@ pub struct Summary {
 impl Job {
     /// A job that runs until it is stopped.
     pub fn new(topology: Topology, properties: Properties) -> Self {
-        Self { topology, properties, state_dir: None, until: Until::Stopped, listener: None }
+        Self {
+            topology,
+            properties,
+            state_dir: None,
+            until: Until::Stopped,
+            listener: None,
+        }
     }
 
     /// Where the instance keeps its id, locked while it runs; default: `streams/<application_id>` below the system's
@@ -116,7 +122,10 @@ impl Job {
         state.become_next(JobState::Starting);
         let prepared = prepare(&self.topology, &self.properties, self.state_dir, self.until).await;
         let (instance, bound) = prepared.inspect_err(|_| state.become_next(JobState::Failed))?;
-        let clock = CoarseClock::start().map_err(|source| Error::Io { what: "starting the clock".into(), source })?;
+        let clock = CoarseClock::start().map_err(|source| Error::Io {
+            what: "starting the clock".into(),
+            source,
+        })?;
         let shared = Arc::new(Shared {
             instance: instance.id().to_owned(),
             topology: self.topology,
@@ -128,7 +137,13 @@ impl Job {
         });
         let ends = spawn_threads(&shared)?;
         state.become_next(JobState::Running);
-        Ok(JobHandle { shared, state, ends, started, _instance: instance })
+        Ok(JobHandle {
+            shared,
+            state,
+            ends,
+            started,
+            _instance: instance,
+        })
     }
 }
 
@@ -148,7 +163,8 @@ async fn prepare(
             let (properties, partitions) = (properties.clone(), report.source_partitions());
             let capture = move || {
                 let client = |e: crate::kafka::error::ClientError| Error::Client(e.to_string());
-                Bound::capture(&Admin::new(&properties).map_err(client)?, &partitions).map_err(client)
+                Bound::capture(&Admin::new(&properties).map_err(client)?, &partitions)
+                    .map_err(client)
             };
             Some(blocking(capture).await?)
         }
@@ -164,7 +180,8 @@ fn spawn_threads(shared: &Arc<Shared>) -> Result<mpsc::UnboundedReceiver<Result<
             .name(format!("streams-{index}"))
             .spawn(move || {
                 let result = catch_unwind(AssertUnwindSafe(|| run_thread(&shared, index)));
-                let result = result.unwrap_or_else(|panic| Err(Error::Panic(super::work::panic_text(&*panic))));
+                let result = result
+                    .unwrap_or_else(|panic| Err(Error::Panic(super::work::panic_text(&*panic))));
                 if result.is_err() {
                     // The other threads take a last checkpoint and end too: a job never runs on in part.
                     shared.stop.store(true, Ordering::Relaxed);
@@ -172,13 +189,17 @@ fn spawn_threads(shared: &Arc<Shared>) -> Result<mpsc::UnboundedReceiver<Result<
                 // Nobody listens any more when the handle was dropped.
                 let _ = sender.send(result);
             })
-            .map_err(|source| Error::Io { what: "starting a stream thread".into(), source })?;
+            .map_err(|source| Error::Io {
+                what: "starting a stream thread".into(),
+                source,
+            })?;
     }
     Ok(receiver)
 }
 
 fn run_thread(shared: &Arc<Shared>, index: usize) -> Result<Totals> {
-    let thread = StreamThread::start(Arc::clone(shared), index).map_err(|e| Error::Client(e.to_string()))?;
+    let thread =
+        StreamThread::start(Arc::clone(shared), index).map_err(|e| Error::Client(e.to_string()))?;
     thread.run()
 }
 
@@ -206,7 +227,10 @@ impl JobHandle {
 
     /// Something that can stop the job from elsewhere.
     pub fn stopper(&self) -> Stopper {
-        Stopper { shared: Arc::clone(&self.shared), state: self.state.clone() }
+        Stopper {
+            shared: Arc::clone(&self.shared),
+            state: self.state.clone(),
+        }
     }
 
     /// Waits until the job has ended.
@@ -273,7 +297,10 @@ struct StateCell {
 
 impl StateCell {
     fn new(listener: Listener) -> Self {
-        Self { state: Arc::new(Mutex::new(JobState::Created)), listener }
+        Self {
+            state: Arc::new(Mutex::new(JobState::Created)),
+            listener,
+        }
     }
 
     fn get(&self) -> JobState {

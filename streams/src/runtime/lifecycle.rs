@@ -71,7 +71,10 @@ mod tests {
     #[test]
     fn every_state_but_the_first_can_be_reached() {
         for state in ALL.into_iter().filter(|s| *s != Created) {
-            assert!(ALL.into_iter().any(|from| from.may_become(state)), "{state}");
+            assert!(
+                ALL.into_iter().any(|from| from.may_become(state)),
+                "{state}"
+            );
         }
     }
 }

@@ -74,9 +74,20 @@ pub(crate) struct Output {
 
 impl Output {
     /// Makes the thread's producer. Under exactly-once this aborts what an earlier process of the same id left open.
-    pub(crate) fn new(properties: &Properties, delivery: Delivery, thread: usize) -> Result<Self, ClientError> {
+    pub(crate) fn new(
+        properties: &Properties,
+        delivery: Delivery,
+        thread: usize,
+    ) -> Result<Self, ClientError> {
         let producer = start_producer(properties, &delivery)?;
-        Ok(Self { properties: properties.clone(), delivery, thread, producer, topics: Vec::new(), open: None })
+        Ok(Self {
+            properties: properties.clone(),
+            delivery,
+            thread,
+            producer,
+            topics: Vec::new(),
+            open: None,
+        })
     }
 
     pub(crate) fn delivery(&self) -> &Delivery {
@@ -93,18 +104,29 @@ impl Output {
         if let Some(at) = self.topics.iter().position(|t| t.name == name) {
             return Ok(Route(at));
         }
-        let partitions = patiently(self.delivery.patience(), || self.producer.partition_count(name, METADATA_TIMEOUT))?;
+        let partitions = patiently(self.delivery.patience(), || {
+            self.producer.partition_count(name, METADATA_TIMEOUT)
+        })?;
         let handle = self.producer.topic(name)?;
         let start = i32::try_from(self.thread).unwrap_or(0);
         let sticky = StickyPartition::starting_at(start);
-        self.topics.push(OpenTopic { name: name.to_owned(), handle, partitions, sticky });
+        self.topics.push(OpenTopic {
+            name: name.to_owned(),
+            handle,
+            partitions,
+            sticky,
+        });
         Ok(Route(self.topics.len() - 1))
     }
 
     /// Begins a transaction, if none is open, and says whether it did.
     #[inline]
     pub(crate) fn begin(&mut self) -> Result<bool, ClientError> {
-        if self.open.is_some() { Ok(false) } else { self.begin_new().map(|()| true) }
+        if self.open.is_some() {
+            Ok(false)
+        } else {
+            self.begin_new().map(|()| true)
+        }
     }
 
     #[cold]
@@ -129,20 +151,37 @@ impl Output {
 
     /// Hands a record over to the client; waits while its queue is full.
     #[inline]
-    pub(crate) fn write(&mut self, route: Route, record: &StagedRecord<'_>) -> Result<(), ClientError> {
-        let unknown = || ClientError::new("writing a record", RDKafkaErrorCode::UnknownTopic, "a topic that is not open");
+    pub(crate) fn write(
+        &mut self,
+        route: Route,
+        record: &StagedRecord<'_>,
+    ) -> Result<(), ClientError> {
+        let unknown = || {
+            ClientError::new(
+                "writing a record",
+                RDKafkaErrorCode::UnknownTopic,
+                "a topic that is not open",
+            )
+        };
         let topic = self.topics.get_mut(route.0).ok_or_else(unknown)?;
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
         let partition = match record.key {
             Some(key) => partition_for_key(key, topic.partitions),
             None => topic.sticky.next(bytes, topic.partitions),
         };
-        let outgoing =
-            Outgoing { partition, key: record.key, value: record.value, timestamp: record.timestamp, headers: record.headers };
+        let outgoing = Outgoing {
+            partition,
+            key: record.key,
+            value: record.value,
+            timestamp: record.timestamp,
+            headers: record.headers,
+        };
         let handle = topic.handle;
         match self.producer.produce(handle, &outgoing) {
             Ok(()) => {}
-            Err(error) if error.code() == RDKafkaErrorCode::QueueFull => self.write_when_there_is_room(handle, &outgoing)?,
+            Err(error) if error.code() == RDKafkaErrorCode::QueueFull => {
+                self.write_when_there_is_room(handle, &outgoing)?
+            }
             Err(error) => return Err(error),
         }
         if let Some(written) = &mut self.open {
@@ -153,14 +192,22 @@ impl Output {
     }
 
     #[cold]
-    fn write_when_there_is_room(&self, topic: OutputTopic, record: &Outgoing<'_>) -> Result<(), ClientError> {
+    fn write_when_there_is_room(
+        &self,
+        topic: OutputTopic,
+        record: &Outgoing<'_>,
+    ) -> Result<(), ClientError> {
         let deadline = Instant::now() + self.delivery.patience();
         loop {
             self.producer.serve(Duration::from_millis(5));
             self.check_deliveries()?;
             match self.producer.produce(topic, record) {
-                Err(error) if error.code() == RDKafkaErrorCode::QueueFull && Instant::now() < deadline => {}
-                Err(error) if error.code() == RDKafkaErrorCode::QueueFull => return Err(error.with_remedy(Remedy::Abort)),
+                Err(error)
+                    if error.code() == RDKafkaErrorCode::QueueFull && Instant::now() < deadline => {
+                }
+                Err(error) if error.code() == RDKafkaErrorCode::QueueFull => {
+                    return Err(error.with_remedy(Remedy::Abort));
+                }
                 result => return result,
             }
         }
@@ -195,7 +242,9 @@ impl Output {
         group: &ConsumerGroupMetadata,
     ) -> Result<(), ClientError> {
         let patience = self.delivery.patience();
-        patiently(patience, || self.producer.send_offsets(offsets, group, patience))?;
+        patiently(patience, || {
+            self.producer.send_offsets(offsets, group, patience)
+        })?;
         patiently(patience, || self.producer.commit_transaction(patience))?;
         self.open = None;
         Ok(())
@@ -241,9 +290,15 @@ impl Output {
 fn start_producer(properties: &Properties, delivery: &Delivery) -> Result<Producer, ClientError> {
     match delivery {
         Delivery::AtLeastOnce => Producer::new(&properties.idempotent_producer()),
-        Delivery::ExactlyOnce { transactional_id, timeout } => {
-            let producer = Producer::new(&properties.transactional_producer(transactional_id, *timeout))?;
-            patiently(Duration::from_secs(60), || producer.init_transactions(Duration::from_secs(30)))?;
+        Delivery::ExactlyOnce {
+            transactional_id,
+            timeout,
+        } => {
+            let producer =
+                Producer::new(&properties.transactional_producer(transactional_id, *timeout))?;
+            patiently(Duration::from_secs(60), || {
+                producer.init_transactions(Duration::from_secs(30))
+            })?;
             producer.wait_for_identity(Duration::from_millis(500));
             Ok(producer)
         }
@@ -251,7 +306,10 @@ fn start_producer(properties: &Properties, delivery: &Delivery) -> Result<Produc
 }
 
 /// Repeats a call that may succeed a little later, with growing pauses, until `patience` is used up.
-fn patiently<T>(patience: Duration, mut call: impl FnMut() -> Result<T, ClientError>) -> Result<T, ClientError> {
+fn patiently<T>(
+    patience: Duration,
+    mut call: impl FnMut() -> Result<T, ClientError>,
+) -> Result<T, ClientError> {
     let deadline = Instant::now() + patience;
     let mut pause = Duration::from_millis(10);
     loop {
@@ -290,7 +348,15 @@ mod tests {
         let mut calls = 0;
         let result = patiently(Duration::from_secs(5), || {
             calls += 1;
-            if calls < 3 { Err(ClientError::new("asking", RDKafkaErrorCode::NotCoordinator, "not yet")) } else { Ok(calls) }
+            if calls < 3 {
+                Err(ClientError::new(
+                    "asking",
+                    RDKafkaErrorCode::NotCoordinator,
+                    "not yet",
+                ))
+            } else {
+                Ok(calls)
+            }
         });
         assert_eq!(result.unwrap(), 3);
     }
@@ -298,7 +364,11 @@ mod tests {
     #[test]
     fn patience_ends_and_asks_for_an_abort() {
         let error = patiently(Duration::from_millis(20), || {
-            Err::<(), _>(ClientError::new("asking", RDKafkaErrorCode::NotCoordinator, "never"))
+            Err::<(), _>(ClientError::new(
+                "asking",
+                RDKafkaErrorCode::NotCoordinator,
+                "never",
+            ))
         })
         .unwrap_err();
         assert_eq!(error.remedy(), Remedy::Abort);

@@ -15,7 +15,10 @@ fn murmur2(data: &[u8]) -> u32 {
     let mut hash = SEED ^ u32::try_from(data.len()).unwrap_or(u32::MAX);
     let mut words = data.chunks_exact(4);
     for word in &mut words {
-        let mut k = word.iter().rev().fold(0, |k, byte| (k << 8) | u32::from(*byte));
+        let mut k = word
+            .iter()
+            .rev()
+            .fold(0, |k, byte| (k << 8) | u32::from(*byte));
         k = k.wrapping_mul(M);
         k ^= k >> R;
         k = k.wrapping_mul(M);
@@ -23,7 +26,10 @@ fn murmur2(data: &[u8]) -> u32 {
     }
     let rest = words.remainder();
     if !rest.is_empty() {
-        hash ^= rest.iter().rev().fold(0, |k, byte| (k << 8) | u32::from(*byte));
+        hash ^= rest
+            .iter()
+            .rev()
+            .fold(0, |k, byte| (k << 8) | u32::from(*byte));
         hash = hash.wrapping_mul(M);
     }
     hash ^= hash >> 13;
@@ -53,7 +59,10 @@ impl StickyPartition {
 
     /// Begins at another partition than other threads do.
     pub(crate) fn starting_at(partition: i32) -> Self {
-        Self { current: partition, bytes: 0 }
+        Self {
+            current: partition,
+            bytes: 0,
+        }
     }
 }
 
@@ -69,18 +78,28 @@ mod tests {
             (b"foobar", -790_332_482),
             (b"a-little-bit-long-string", -985_981_536),
             (b"a-little-bit-longer-string", -1_486_304_829),
-            (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
+            (
+                b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8",
+                -58_897_971,
+            ),
             (b"abc", 479_470_107),
         ];
         for (text, hash) in cases {
-            assert_eq!(murmur2(text).cast_signed(), hash, "{}", String::from_utf8_lossy(text));
+            assert_eq!(
+                murmur2(text).cast_signed(),
+                hash,
+                "{}",
+                String::from_utf8_lossy(text)
+            );
         }
     }
 
     #[test]
     fn records_without_a_key_visit_every_partition() {
         let mut sticky = StickyPartition::default();
-        let mut seen: Vec<i32> = (0..4 * RUN / 100 + 10).map(|_| sticky.next(100, 4)).collect();
+        let mut seen: Vec<i32> = (0..4 * RUN / 100 + 10)
+            .map(|_| sticky.next(100, 4))
+            .collect();
         seen.dedup();
         assert_eq!(seen, [0, 1, 2, 3, 0]);
     }

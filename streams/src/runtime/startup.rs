@@ -44,13 +44,18 @@ impl ClusterReport {
 /// Checks the topology, its configuration, and what the cluster has for it.
 pub(crate) async fn check(topology: &Topology, properties: &Properties) -> Result<ClusterReport> {
     topology.check()?;
-    topology.config().validate().map_err(|broken| Error::Configuration(broken.join("\n")))?;
+    topology
+        .config()
+        .validate()
+        .map_err(|broken| Error::Configuration(broken.join("\n")))?;
     let admin = Admin::new(properties).map_err(client)?;
     // The client's calls block; the answers are few and this happens once.
     let (admin, brokers, topics) = blocking({
         let servers = properties.bootstrap_servers().to_owned();
         move || {
-            let brokers = admin.brokers(REACH_TIMEOUT).map_err(|e| unreachable(&servers, &e))?;
+            let brokers = admin
+                .brokers(REACH_TIMEOUT)
+                .map_err(|e| unreachable(&servers, &e))?;
             let topics = admin.topics(REACH_TIMEOUT).map_err(client)?;
             Ok((admin, brokers, topics))
         }
@@ -58,7 +63,10 @@ pub(crate) async fn check(topology: &Topology, properties: &Properties) -> Resul
     .await?;
     let sources = find(&topics, topology.source_topics());
     let config = topology.config();
-    let sinks = find(&topics, topology.sink_topics().chain(dead_letter_topics(config)));
+    let sinks = find(
+        &topics,
+        topology.sink_topics().chain(dead_letter_topics(config)),
+    );
     let missing = missing(topology, &sources, &sinks);
     if !missing.is_empty() {
         return Err(Error::Cluster(missing));
@@ -68,13 +76,31 @@ pub(crate) async fn check(topology: &Topology, properties: &Properties) -> Resul
         None => None,
     };
     check_transaction_timeout(config, transaction_max_timeout)?;
-    let counts = |found: BTreeMap<String, Option<i32>>| found.into_iter().filter_map(|(t, n)| Some((t, n?))).collect();
-    Ok(ClusterReport { brokers: brokers.len(), sources: counts(sources), sinks: counts(sinks), transaction_max_timeout })
+    let counts = |found: BTreeMap<String, Option<i32>>| {
+        found
+            .into_iter()
+            .filter_map(|(t, n)| Some((t, n?)))
+            .collect()
+    };
+    Ok(ClusterReport {
+        brokers: brokers.len(),
+        sources: counts(sources),
+        sinks: counts(sinks),
+        transaction_max_timeout,
+    })
 }
 
 /// Beyond [`check`]: whether the job may read its group's offsets and use its transactional ids.
-pub(crate) async fn check_permissions(topology: &Topology, properties: &Properties, report: &ClusterReport) -> Result<()> {
-    let (config, properties, partitions) = (topology.config().clone(), properties.clone(), report.source_partitions());
+pub(crate) async fn check_permissions(
+    topology: &Topology,
+    properties: &Properties,
+    report: &ClusterReport,
+) -> Result<()> {
+    let (config, properties, partitions) = (
+        topology.config().clone(),
+        properties.clone(),
+        report.source_partitions(),
+    );
     blocking(move || {
         let settings = ConsumerSettings {
             group_id: &config.application_id,
@@ -86,10 +112,15 @@ pub(crate) async fn check_permissions(topology: &Topology, properties: &Properti
             isolation_level: "read_committed",
         };
         let consumer = GroupConsumer::new(&properties, &settings).map_err(client)?;
-        consumer.committed(&partitions, REACH_TIMEOUT).map_err(client)?;
+        consumer
+            .committed(&partitions, REACH_TIMEOUT)
+            .map_err(client)?;
         if config.guarantee == Guarantee::ExactlyOnce {
             let transactional_id = format!("{}-check", config.transactional_id_prefix());
-            let delivery = Delivery::ExactlyOnce { transactional_id, timeout: config.transaction_timeout() };
+            let delivery = Delivery::ExactlyOnce {
+                transactional_id,
+                timeout: config.transaction_timeout(),
+            };
             Output::new(&properties, delivery, 0).map_err(client)?;
         }
         Ok(())
@@ -97,12 +128,21 @@ pub(crate) async fn check_permissions(topology: &Topology, properties: &Properti
     .await
 }
 
-fn find<'a>(topics: &BTreeMap<String, i32>, wanted: impl Iterator<Item = &'a str>) -> BTreeMap<String, Option<i32>> {
-    wanted.map(|name| (name.to_owned(), topics.get(name).copied())).collect()
+fn find<'a>(
+    topics: &BTreeMap<String, i32>,
+    wanted: impl Iterator<Item = &'a str>,
+) -> BTreeMap<String, Option<i32>> {
+    wanted
+        .map(|name| (name.to_owned(), topics.get(name).copied()))
+        .collect()
 }
 
 fn dead_letter_topics(config: &JobConfig) -> impl Iterator<Item = &str> {
-    let policies = [&config.on_error.deserialize, &config.on_error.process, &config.on_error.produce];
+    let policies = [
+        &config.on_error.deserialize,
+        &config.on_error.process,
+        &config.on_error.produce,
+    ];
     policies.into_iter().filter_map(|policy| match policy {
         ErrorPolicy::DeadLetter(topic) => Some(topic.as_str()),
         ErrorPolicy::Fail | ErrorPolicy::Skip => None,
@@ -110,25 +150,47 @@ fn dead_letter_topics(config: &JobConfig) -> impl Iterator<Item = &str> {
 }
 
 /// Every topic that is not there, in one message; empty if all are.
-fn missing(topology: &Topology, sources: &BTreeMap<String, Option<i32>>, sinks: &BTreeMap<String, Option<i32>>) -> String {
+fn missing(
+    topology: &Topology,
+    sources: &BTreeMap<String, Option<i32>>,
+    sinks: &BTreeMap<String, Option<i32>>,
+) -> String {
     let absent = |topics: &BTreeMap<String, Option<i32>>| -> BTreeSet<String> {
-        topics.iter().filter(|(_, n)| n.is_none()).map(|(t, _)| format!("`{t}`")).collect()
+        topics
+            .iter()
+            .filter(|(_, n)| n.is_none())
+            .map(|(t, _)| format!("`{t}`"))
+            .collect()
     };
     let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
     let mut lines = Vec::new();
     for (what, names) in [("source", absent(sources)), ("output", absent(sinks))] {
         match names.len() {
             0 => {}
-            1 => lines.push(format!("{what} topic {} does not exist; create it, or check the name", list(names))),
-            _ => lines.push(format!("{what} topics {} do not exist; create them, or check the names", list(names))),
+            1 => lines.push(format!(
+                "{what} topic {} does not exist; create it, or check the name",
+                list(names)
+            )),
+            _ => lines.push(format!(
+                "{what} topics {} do not exist; create them, or check the names",
+                list(names)
+            )),
         }
     }
-    if lines.is_empty() { String::new() } else { format!("job `{}`: {}", topology.application_id(), lines.join("; ")) }
+    if lines.is_empty() {
+        String::new()
+    } else {
+        format!("job `{}`: {}", topology.application_id(), lines.join("; "))
+    }
 }
 
 async fn transaction_max_timeout(admin: &Admin, broker: i32) -> Option<Duration> {
     match admin.broker_settings(broker).await {
-        Ok(settings) => settings.get(MAX_TRANSACTION_TIMEOUT)?.parse().ok().map(Duration::from_millis),
+        Ok(settings) => settings
+            .get(MAX_TRANSACTION_TIMEOUT)?
+            .parse()
+            .ok()
+            .map(Duration::from_millis),
         Err(error) => {
             tracing::debug!(%error, "the broker does not tell {MAX_TRANSACTION_TIMEOUT}");
             None
@@ -139,11 +201,13 @@ async fn transaction_max_timeout(admin: &Admin, broker: i32) -> Option<Duration>
 fn check_transaction_timeout(config: &JobConfig, max: Option<Duration>) -> Result<()> {
     let timeout = config.transaction_timeout();
     match max {
-        Some(max) if config.guarantee == Guarantee::ExactlyOnce && timeout > max => Err(Error::Cluster(format!(
-            "`transaction_timeout` is {} ms, but the brokers accept at most {} ms (`{MAX_TRANSACTION_TIMEOUT}`); lower the one or raise the other",
-            timeout.as_millis(),
-            max.as_millis()
-        ))),
+        Some(max) if config.guarantee == Guarantee::ExactlyOnce && timeout > max => {
+            Err(Error::Cluster(format!(
+                "`transaction_timeout` is {} ms, but the brokers accept at most {} ms (`{MAX_TRANSACTION_TIMEOUT}`); lower the one or raise the other",
+                timeout.as_millis(),
+                max.as_millis()
+            )))
+        }
         _ => Ok(()),
     }
 }
@@ -160,7 +224,9 @@ fn client(error: ClientError) -> Error {
 }
 
 /// Runs what blocks beside the async runtime.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(Error::Panic(error.to_string())),
@@ -176,8 +242,13 @@ mod tests {
     fn a_timeout_above_the_brokers_limit_names_both() {
         let mut config = JobConfig::new("job");
         config.transaction_timeout = Some(Duration::from_secs(120));
-        let error = check_transaction_timeout(&config, Some(Duration::from_secs(60))).unwrap_err().to_string();
-        assert!(error.contains("120000 ms") && error.contains("60000 ms"), "{error}");
+        let error = check_transaction_timeout(&config, Some(Duration::from_secs(60)))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("120000 ms") && error.contains("60000 ms"),
+            "{error}"
+        );
         check_transaction_timeout(&config, None).unwrap();
     }
 }

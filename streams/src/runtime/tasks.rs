@@ -79,7 +79,13 @@ pub(crate) struct Scheduled {
 
 impl Tasks {
     pub(crate) fn new(topology: Topology) -> Self {
-        Self { topology, active: Vec::new(), inputs: Vec::new(), last: None, schedule: Vec::new() }
+        Self {
+            topology,
+            active: Vec::new(),
+            inputs: Vec::new(),
+            last: None,
+            schedule: Vec::new(),
+        }
     }
 
     pub(crate) fn partitions(&self) -> Vec<TopicPartition> {
@@ -102,7 +108,10 @@ impl Tasks {
                 tracing::warn!("assigned {partition}, which is not a source topic of this job");
                 continue;
             };
-            let task = self.task_for(TaskId { sub_topology, partition: partition.partition });
+            let task = self.task_for(TaskId {
+                sub_topology,
+                partition: partition.partition,
+            });
             self.inputs.push(Input {
                 partition: partition.clone(),
                 task,
@@ -122,7 +131,11 @@ impl Tasks {
             return at;
         }
         let task = Task::new(&self.topology, id);
-        self.active.push(ActiveTask { task, routes: Vec::new(), inputs: 0 });
+        self.active.push(ActiveTask {
+            task,
+            routes: Vec::new(),
+            inputs: 0,
+        });
         self.active.len() - 1
     }
 
@@ -146,7 +159,8 @@ impl Tasks {
                 kept.push((id, input));
             }
         }
-        self.active.retain(|t| kept.iter().any(|(id, _)| *id == t.task.id()));
+        self.active
+            .retain(|t| kept.iter().any(|(id, _)| *id == t.task.id()));
         self.inputs = kept
             .into_iter()
             .filter_map(|(id, input)| {
@@ -172,18 +186,35 @@ impl Tasks {
     }
 
     /// Says what the consumer calls the positions of partitions of which nothing was read yet.
-    pub(crate) fn mark_stale(&mut self, partitions: &[TopicPartition], positions: &[(TopicPartition, i64)]) {
-        for input in self.inputs.iter_mut().filter(|i| partitions.contains(&i.partition)) {
-            input.stale_position = positions.iter().find(|(p, _)| *p == input.partition).map(|(_, offset)| *offset);
+    pub(crate) fn mark_stale(
+        &mut self,
+        partitions: &[TopicPartition],
+        positions: &[(TopicPartition, i64)],
+    ) {
+        for input in self
+            .inputs
+            .iter_mut()
+            .filter(|i| partitions.contains(&i.partition))
+        {
+            input.stale_position = positions
+                .iter()
+                .find(|(p, _)| *p == input.partition)
+                .map(|(_, offset)| *offset);
         }
     }
 
     /// What has been processed since the last checkpoint.
-    pub(crate) fn advance(&self, progress: Progress, positions: &[(TopicPartition, i64)]) -> Advance {
+    pub(crate) fn advance(
+        &self,
+        progress: Progress,
+        positions: &[(TopicPartition, i64)],
+    ) -> Advance {
         let mut advance = Advance::default();
         for input in &self.inputs {
             if input.records > 0 {
-                advance.records.push((input.partition.clone(), input.records));
+                advance
+                    .records
+                    .push((input.partition.clone(), input.records));
             }
             let offset = match progress {
                 Progress::Records => input.next_offset,
@@ -198,7 +229,10 @@ impl Tasks {
 
     /// The offset up to which an input is processed, between batches.
     fn reached(&self, input: &Input, positions: &[(TopicPartition, i64)]) -> Option<i64> {
-        let position = positions.iter().find(|(p, _)| *p == input.partition).map(|(_, offset)| *offset);
+        let position = positions
+            .iter()
+            .find(|(p, _)| *p == input.partition)
+            .map(|(_, offset)| *offset);
         let moved = position.filter(|p| input.stale_position != Some(*p));
         // The position never runs behind the records: where it seems to, it is left over.
         match (input.next_offset, moved) {
@@ -208,8 +242,14 @@ impl Tasks {
     }
 
     /// Where each input stands, between batches.
-    pub(crate) fn reached_offsets(&self, positions: &[(TopicPartition, i64)]) -> Vec<(TopicPartition, i64)> {
-        self.inputs.iter().filter_map(|i| Some((i.partition.clone(), self.reached(i, positions)?))).collect()
+    pub(crate) fn reached_offsets(
+        &self,
+        positions: &[(TopicPartition, i64)],
+    ) -> Vec<(TopicPartition, i64)> {
+        self.inputs
+            .iter()
+            .filter_map(|i| Some((i.partition.clone(), self.reached(i, positions)?)))
+            .collect()
     }
 
     /// What `advance` named is committed.
@@ -251,21 +291,38 @@ impl Tasks {
         let mut slots = Vec::new();
         let mut queues: Vec<(usize, std::collections::VecDeque<Scheduled>)> = Vec::new();
         for (slot, scheduled) in schedule.iter().enumerate() {
-            if self.inputs.get(scheduled.input).is_none_or(|i| i.task != task) {
+            if self
+                .inputs
+                .get(scheduled.input)
+                .is_none_or(|i| i.task != task)
+            {
                 continue;
             }
             slots.push(slot);
-            match queues.iter_mut().find(|(input, _)| *input == scheduled.input) {
+            match queues
+                .iter_mut()
+                .find(|(input, _)| *input == scheduled.input)
+            {
                 Some((_, queue)) => queue.push_back(*scheduled),
                 None => queues.push((scheduled.input, [*scheduled].into())),
             }
         }
         for slot in slots {
             let head = |queue: &std::collections::VecDeque<Scheduled>| {
-                queue.front().and_then(|s| timestamps.get(s.message)).copied().unwrap_or(i64::MAX)
+                queue
+                    .front()
+                    .and_then(|s| timestamps.get(s.message))
+                    .copied()
+                    .unwrap_or(i64::MAX)
             };
-            let earliest = queues.iter_mut().filter(|(_, q)| !q.is_empty()).min_by_key(|(_, q)| head(q));
-            if let (Some(place), Some(next)) = (schedule.get_mut(slot), earliest.and_then(|(_, q)| q.pop_front())) {
+            let earliest = queues
+                .iter_mut()
+                .filter(|(_, q)| !q.is_empty())
+                .min_by_key(|(_, q)| head(q));
+            if let (Some(place), Some(next)) = (
+                schedule.get_mut(slot),
+                earliest.and_then(|(_, q)| q.pop_front()),
+            ) {
                 *place = next;
             }
         }
@@ -275,12 +332,21 @@ impl Tasks {
     fn input_of(&mut self, message: &OwnedMessage) -> Option<usize> {
         let (handle, partition) = (message.topic_handle(), message.partition());
         match self.last {
-            Some((last_handle, last_partition, input)) if last_handle == handle && last_partition == partition => Some(input),
+            Some((last_handle, last_partition, input))
+                if last_handle == handle && last_partition == partition =>
+            {
+                Some(input)
+            }
             _ => self.look_up(message, handle, partition),
         }
     }
 
-    fn look_up(&mut self, message: &OwnedMessage, handle: TopicHandle, partition: i32) -> Option<usize> {
+    fn look_up(
+        &mut self,
+        message: &OwnedMessage,
+        handle: TopicHandle,
+        partition: i32,
+    ) -> Option<usize> {
         let topic = message.topic();
         let found = self
             .inputs

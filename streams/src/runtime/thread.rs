@@ -55,7 +55,11 @@ impl StreamThread {
     /// Starts the producer and joins the group.
     pub(crate) fn start(shared: Arc<Shared>, index: usize) -> Result<Self, ClientError> {
         let config = shared.topology.config();
-        let output = Output::new(&shared.properties, delivery(config, &shared.instance, index), index)?;
+        let output = Output::new(
+            &shared.properties,
+            delivery(config, &shared.instance, index),
+            index,
+        )?;
         let member = format!("{}-{index}", shared.instance);
         let consumer = GroupConsumer::new(
             &shared.properties,
@@ -75,14 +79,20 @@ impl StreamThread {
         )?;
         consumer.subscribe(&shared.topology.source_topics().collect::<Vec<_>>())?;
         let tasks = Tasks::new(shared.topology.clone());
-        let thread = Self { consumer, work: Work::new(shared, index, tasks, output), trouble: None };
+        let thread = Self {
+            consumer,
+            work: Work::new(shared, index, tasks, output),
+            trouble: None,
+        };
         thread.tell_producer_ready();
         Ok(thread)
     }
 
     fn tell_producer_ready(&self) {
         let transactional_id = match self.work.output.delivery() {
-            Delivery::ExactlyOnce { transactional_id, .. } => Some(transactional_id.clone()),
+            Delivery::ExactlyOnce {
+                transactional_id, ..
+            } => Some(transactional_id.clone()),
             Delivery::AtLeastOnce => None,
         };
         let identity = self.work.output.producer_identity();
@@ -128,19 +138,28 @@ impl StreamThread {
         }
         let wait = self.work.until_checkpoint().min(IDLE_WAIT);
         let batch = self.consumer.poll_records(wait);
+        let nothing_came = batch.is_empty();
         self.work.process(&batch)?;
         drop(batch);
         self.work.output.serve()?;
-        if self.work.checkpoint_is_due() {
+        let due = self.work.checkpoint_is_due();
+        if due {
             self.work.checkpoint(&self.consumer, Progress::Positions)?;
         }
-        self.finish_if_done()
+        // Positions are asked of another thread of the client: not worth it while records pour in.
+        if due || nothing_came {
+            self.finish_if_done()
+        } else {
+            Ok(Turn::Again)
+        }
     }
 
     /// A bounded run: takes the last checkpoint as soon as the positions say that everything is read.
     fn finish_if_done(&mut self) -> Result<Turn, Interrupt> {
         let shared = Arc::clone(&self.work.shared);
-        let Some(bound) = &shared.bound else { return Ok(Turn::Again) };
+        let Some(bound) = &shared.bound else {
+            return Ok(Turn::Again);
+        };
         if !bound.is_done() {
             let reached = self.work.tasks.reached_offsets(&self.consumer.positions()?);
             if bound.would_finish(&reached) {
@@ -165,14 +184,20 @@ impl StreamThread {
                 let committed = self.work.checkpoint(&self.consumer, Progress::Positions);
                 self.give_up(&partitions)?;
                 let thread = self.work.index;
-                self.work.tell(&Event::Revoked { thread, partitions: names(&partitions) });
+                self.work.tell(&Event::Revoked {
+                    thread,
+                    partitions: names(&partitions),
+                });
                 committed
             }
             Rebalance::Lose(partitions) => {
                 let aborted = self.work.output.abort(Remedy::Abort);
                 self.give_up(&partitions)?;
                 let thread = self.work.index;
-                self.work.tell(&Event::Lost { thread, partitions: names(&partitions) });
+                self.work.tell(&Event::Lost {
+                    thread,
+                    partitions: names(&partitions),
+                });
                 aborted?;
                 self.rewind().map_err(Interrupt::from)
             }
@@ -182,18 +207,27 @@ impl StreamThread {
     fn take_on(&mut self, partitions: &[TopicPartition]) -> Result<(), Interrupt> {
         self.consumer.assign(partitions)?;
         self.work.tasks.add(partitions);
-        self.work.tasks.mark_stale(partitions, &self.consumer.positions()?);
+        self.work
+            .tasks
+            .mark_stale(partitions, &self.consumer.positions()?);
         self.note_what_is_done(partitions)?;
-        self.work.tell(&Event::Assigned { thread: self.work.index, partitions: names(partitions) });
+        self.work.tell(&Event::Assigned {
+            thread: self.work.index,
+            partitions: names(partitions),
+        });
         Ok(())
     }
 
     /// A bounded run may have nothing to read from a partition that an earlier run has read to its end.
     fn note_what_is_done(&self, partitions: &[TopicPartition]) -> Result<(), Interrupt> {
-        let Some(bound) = &self.work.shared.bound else { return Ok(()) };
+        let Some(bound) = &self.work.shared.bound else {
+            return Ok(());
+        };
         let mut offsets = self.consumer.committed(partitions, OFFSETS_TIMEOUT)?;
         if self.work.shared.topology.config().offset_reset == OffsetReset::Latest {
-            let missing = partitions.iter().filter(|p| !offsets.iter().any(|(known, _)| known == *p));
+            let missing = partitions
+                .iter()
+                .filter(|p| !offsets.iter().any(|(known, _)| known == *p));
             let at_the_end: Vec<_> = missing.map(|p| (p.clone(), i64::MAX)).collect();
             offsets.extend(at_the_end);
         }
@@ -228,8 +262,15 @@ impl StreamThread {
     fn note_trouble(&mut self, error: &ClientError) -> Result<()> {
         let checkpoints = self.work.totals.checkpoints;
         let trouble = match self.trouble.take() {
-            Some(trouble) if trouble.checkpoints == checkpoints => Trouble { failures: trouble.failures + 1, ..trouble },
-            _ => Trouble { since: Instant::now(), failures: 1, checkpoints },
+            Some(trouble) if trouble.checkpoints == checkpoints => Trouble {
+                failures: trouble.failures + 1,
+                ..trouble
+            },
+            _ => Trouble {
+                since: Instant::now(),
+                failures: 1,
+                checkpoints,
+            },
         };
         if trouble.since.elapsed() > GIVE_UP_AFTER {
             return Err(Error::Client(format!(
@@ -240,11 +281,17 @@ impl StreamThread {
         }
         self.work.totals.recoveries += 1;
         let what = match error.remedy() {
-            Remedy::Replace => "a new producer takes over, and processing goes on from the committed offsets",
+            Remedy::Replace => {
+                "a new producer takes over, and processing goes on from the committed offsets"
+            }
             _ => "the transaction is aborted, and processing goes on from the committed offsets",
         };
-        self.work.tell(&Event::Recovering { thread: self.work.index, why: format!("{error}: {what}") });
-        let pause = Duration::from_millis(50) * 2u32.saturating_pow(trouble.failures.saturating_sub(1).min(6));
+        self.work.tell(&Event::Recovering {
+            thread: self.work.index,
+            why: format!("{error}: {what}"),
+        });
+        let pause = Duration::from_millis(50)
+            * 2u32.saturating_pow(trouble.failures.saturating_sub(1).min(6));
         self.trouble = Some(trouble);
         if !self.work.shared.stop.load(Ordering::Relaxed) {
             std::thread::sleep(pause);
@@ -274,10 +321,21 @@ impl StreamThread {
         if partitions.is_empty() {
             return Ok(());
         }
-        let committed: HashMap<_, _> = self.consumer.committed(&partitions, OFFSETS_TIMEOUT)?.into_iter().collect();
-        self.consumer.seek(&partitions, &committed, self.work.shared.topology.config().offset_reset, OFFSETS_TIMEOUT)?;
+        let committed: HashMap<_, _> = self
+            .consumer
+            .committed(&partitions, OFFSETS_TIMEOUT)?
+            .into_iter()
+            .collect();
+        self.consumer.seek(
+            &partitions,
+            &committed,
+            self.work.shared.topology.config().offset_reset,
+            OFFSETS_TIMEOUT,
+        )?;
         self.work.tasks.restart(&committed);
-        self.work.tasks.mark_stale(&partitions, &self.consumer.positions()?);
+        self.work
+            .tasks
+            .mark_stale(&partitions, &self.consumer.positions()?);
         Ok(())
     }
 }

@@ -69,7 +69,11 @@ impl Deadlines {
         let interval = millis(interval);
         // Flushing and committing take their time too.
         let transaction = millis(transaction_timeout) / 2;
-        Self { interval, transaction, due: now.saturating_add(interval) }
+        Self {
+            interval,
+            transaction,
+            due: now.saturating_add(interval),
+        }
     }
 
     fn transaction_began(&mut self, now: u64) {
@@ -84,8 +88,20 @@ impl Deadlines {
 impl Work {
     pub(super) fn new(shared: Arc<Shared>, index: usize, tasks: Tasks, output: Output) -> Self {
         let config = shared.topology.config();
-        let deadlines = Deadlines::new(config.checkpoint_interval(), config.transaction_timeout(), shared.clock.now());
-        Self { shared, index, tasks, output, totals: Totals::default(), deadlines, headers: Headers::default() }
+        let deadlines = Deadlines::new(
+            config.checkpoint_interval(),
+            config.transaction_timeout(),
+            shared.clock.now(),
+        );
+        Self {
+            shared,
+            index,
+            tasks,
+            output,
+            totals: Totals::default(),
+            deadlines,
+            headers: Headers::default(),
+        }
     }
 
     pub(super) fn tell(&self, event: &Event) {
@@ -95,7 +111,9 @@ impl Work {
     /// How long a wait for records may take.
     pub(super) fn until_checkpoint(&self) -> Duration {
         match self.output.written() {
-            Some(_) => Duration::from_millis(self.deadlines.due.saturating_sub(self.shared.clock.now())),
+            Some(_) => {
+                Duration::from_millis(self.deadlines.due.saturating_sub(self.shared.clock.now()))
+            }
             None => Duration::MAX,
         }
     }
@@ -123,7 +141,9 @@ impl Work {
         let schedule = self.tasks.schedule(batch);
         let mut at = 0;
         let result = loop {
-            match catch_unwind(AssertUnwindSafe(|| self.process_from(batch, &schedule, &mut at))) {
+            match catch_unwind(AssertUnwindSafe(|| {
+                self.process_from(batch, &schedule, &mut at)
+            })) {
                 Ok(Ok(())) => break Ok(()),
                 Ok(Err(interrupt)) => break Err(interrupt),
                 Err(panic) => {
@@ -138,7 +158,12 @@ impl Work {
         result
     }
 
-    fn process_from(&mut self, batch: &Batch<'_>, schedule: &[Scheduled], at: &mut usize) -> Result<(), Interrupt> {
+    fn process_from(
+        &mut self,
+        batch: &Batch<'_>,
+        schedule: &[Scheduled],
+        at: &mut usize,
+    ) -> Result<(), Interrupt> {
         while let Some(scheduled) = schedule.get(*at) {
             if let Some(message) = batch.get(scheduled.message) {
                 self.process_record(message, scheduled.input)?;
@@ -152,8 +177,14 @@ impl Work {
     }
 
     #[inline]
-    fn process_record(&mut self, message: &OwnedMessage, scheduled: usize) -> Result<(), Interrupt> {
-        let Some((input, active)) = self.tasks.input_mut(scheduled) else { return Ok(()) };
+    fn process_record(
+        &mut self,
+        message: &OwnedMessage,
+        scheduled: usize,
+    ) -> Result<(), Interrupt> {
+        let Some((input, active)) = self.tasks.input_mut(scheduled) else {
+            return Ok(());
+        };
         if input.is_behind(message.offset()) {
             return Ok(());
         }
@@ -162,7 +193,10 @@ impl Work {
         }
         self.headers.clear();
         message.read_headers(&mut self.headers);
-        match active.task.process(input.source, input_record(message, &self.headers)) {
+        match active
+            .task
+            .process(input.source, input_record(message, &self.headers))
+        {
             Ok(()) => write_staged(active, &mut self.output)?,
             Err(failure) => self.fail(message, &failure)?,
         }
@@ -178,7 +212,12 @@ impl Work {
     }
 
     /// A panic of user code: the record fails, and its task goes on.
-    fn fail_by_panic(&mut self, batch: &Batch<'_>, scheduled: Option<&Scheduled>, panic: &(dyn Any + Send)) -> Result<(), Interrupt> {
+    fn fail_by_panic(
+        &mut self,
+        batch: &Batch<'_>,
+        scheduled: Option<&Scheduled>,
+        panic: &(dyn Any + Send),
+    ) -> Result<(), Interrupt> {
         let located = scheduled.and_then(|s| Some((s.input, batch.get(s.message)?)));
         let Some((input, message)) = located else {
             return Err(Error::Panic(panic_text(panic)).into());
@@ -194,7 +233,11 @@ impl Work {
     /// Does with a failed record what `on_error` says.
     #[cold]
     fn fail(&mut self, message: &OwnedMessage, failure: &Failure) -> Result<(), Interrupt> {
-        let at = Location { topic: message.topic(), partition: message.partition(), offset: message.offset() };
+        let at = Location {
+            topic: message.topic(),
+            partition: message.partition(),
+            offset: message.offset(),
+        };
         let shared = Arc::clone(&self.shared);
         let what = match decide(&shared.topology.config().on_error, failure, &at) {
             Decision::Fail => {
@@ -223,7 +266,12 @@ impl Work {
     }
 
     /// The record as it was read, with the reason behind its own headers, in the same transaction as everything else.
-    fn write_dead_letter(&mut self, message: &OwnedMessage, topic: &str, reason: &Headers) -> Result<(), ClientError> {
+    fn write_dead_letter(
+        &mut self,
+        message: &OwnedMessage,
+        topic: &str,
+        reason: &Headers,
+    ) -> Result<(), ClientError> {
         let mut headers = Headers::default();
         message.read_headers(&mut headers);
         for (name, value) in reason.iter() {
@@ -231,7 +279,16 @@ impl Work {
         }
         let route = self.output.open(topic)?;
         let (key, value, timestamp) = (message.key(), message.value(), message.timestamp());
-        self.output.write(route, &StagedRecord { topic: 0, key, value, timestamp, headers: &headers })
+        self.output.write(
+            route,
+            &StagedRecord {
+                topic: 0,
+                key,
+                value,
+                timestamp,
+                headers: &headers,
+            },
+        )
     }
 }
 
@@ -267,17 +324,27 @@ fn first_error(batch: &Batch<'_>) -> Result<(), ClientError> {
     match batch.iter().find_map(|m| m.error().map(|code| (m, code))) {
         None => Ok(()),
         Some((message, code)) => {
-            let what = format!("{}-{}: {}", message.topic(), message.partition(), message.error_text());
+            let what = format!(
+                "{}-{}: {}",
+                message.topic(),
+                message.partition(),
+                message.error_text()
+            );
             let error = ClientError::new("reading records", code, what);
             // The client goes on by itself after what can be retried; the records of this batch are read again.
-            Err(if error.remedy() == Remedy::Retry { error.with_remedy(Remedy::Abort) } else { error })
+            Err(if error.remedy() == Remedy::Retry {
+                error.with_remedy(Remedy::Abort)
+            } else {
+                error
+            })
         }
     }
 }
 
 pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The topologies of the tables, built as their names say.
 
 use crate::table::Emitted;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use streams::prelude::*;
 
@@ -92,6 +93,7 @@ pub(crate) fn build(name: &str, notes: &Notes) -> Option<Topology> {
             .merge(&input("other"))
             .process(|| Metadata)
             .to("out"),
+        "process-values" => input("in").process_values(CountPerKey::default).to("out"),
         _ => return None,
     }
     Some(builder.build())
@@ -172,6 +174,34 @@ impl Processor<Text, Text> for SeenHeaders {
                     .with_value(&Some("third".to_owned()))
                     .with_headers(&own),
             )?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts in the processor itself: what is emitted is the same as with a store, whose contents are not compared.
+#[derive(Default)]
+struct CountPerKey(HashMap<String, u64>);
+
+impl FixedKeyProcessor<Text, Text> for CountPerKey {
+    type ValueOut = Text;
+
+    fn process(
+        &mut self,
+        record: FixedKeyRecord<'_, Text, Text>,
+        cx: &mut FixedKeyContext<'_, Text, Text>,
+    ) -> Outcome {
+        let Some(key) = record.key() else {
+            return Ok(());
+        };
+        let count = self.0.entry(key.clone()).or_default();
+        *count += 1;
+        let text = format!("{count}:{}", or_null(record.value()));
+        let again = count.is_multiple_of(2);
+        cx.forward(record.with_value(&Some(text)))?;
+        if again {
+            let later = record.with_timestamp(record.timestamp() + 1);
+            cx.forward(later.with_value(&Some("again".to_owned())))?;
         }
         Ok(())
     }
