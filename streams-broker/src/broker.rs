@@ -44,6 +44,7 @@ pub(crate) struct Broker {
     pub(crate) marker_delay: Millis,
     decided: Vec<(Millis, Ending)>,
     next_scan: Millis,
+    next_retention: Millis,
     alarm_at: Option<Millis>,
 }
 
@@ -54,6 +55,7 @@ impl Broker {
             node,
             settings,
             next_scan: clock.now(),
+            next_retention: clock.now(),
             clock,
             topics: Topics::default(),
             groups: Groups::default(),
@@ -63,6 +65,7 @@ impl Broker {
             alarm_at: None,
         };
         broker.next_scan += broker.scan_interval();
+        broker.next_retention += broker.retention_interval();
         broker
     }
 
@@ -99,7 +102,8 @@ impl Broker {
         settings: Settings,
     ) -> Result<&Topic, Refused> {
         let partitions = self.partitions_or_default(partitions);
-        self.topics.create(name, partitions, settings)
+        self.topics
+            .create(name, partitions, settings, &self.settings)
     }
 
     pub(crate) fn partitions_or_default(&self, partitions: i32) -> i32 {
@@ -170,6 +174,20 @@ impl Broker {
             .max(1)
     }
 
+    fn retention_interval(&self) -> Millis {
+        self.settings
+            .number("log.retention.check.interval.ms")
+            .max(1)
+    }
+
+    /// Deletes records that no topic's retention keeps, and groups of which nothing is left.
+    pub(crate) fn apply_retention(&mut self) {
+        let now = self.now();
+        self.topics.retain(now);
+        self.groups.bury();
+        self.next_retention = now.saturating_add(self.retention_interval());
+    }
+
     /// Does everything that is due, and gives the time of what is due next.
     pub(crate) fn tick(&mut self) -> Option<Millis> {
         let now = self.now();
@@ -186,6 +204,9 @@ impl Broker {
                 self.decide(ending);
             }
         }
+        if self.next_retention <= now {
+            self.apply_retention();
+        }
         self.groups.tick(now);
         self.alarm_at = self.next_deadline();
         self.alarm_at
@@ -194,10 +215,15 @@ impl Broker {
     fn next_deadline(&self) -> Option<Millis> {
         let scan = self.transactions.any_ongoing().then_some(self.next_scan);
         let markers = self.decided.iter().map(|(at, _)| *at).min();
-        [scan, markers, self.groups.next_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            Some(self.next_retention),
+            scan,
+            markers,
+            self.groups.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Whether something is due before the alarm would ring.

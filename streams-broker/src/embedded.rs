@@ -94,6 +94,9 @@ impl Builder {
             source,
         };
         let (listener, address) = listen(&self.listen).map_err(refused)?;
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "listening beyond this machine, without any access control");
+        }
         let node = Node {
             id: settings.int("broker.id"),
             host: advertised_host(address),
@@ -256,6 +259,11 @@ impl EmbeddedKafka {
     /// Moves the broker's clock forward: sessions end, transactions time out, as if that time had passed.
     pub fn advance_clock(&self, by: Duration) {
         self.shared.advance(by);
+    }
+
+    /// Deletes what the topics' retention doesn't keep, now and not only every `log.retention.check.interval.ms`.
+    pub fn apply_retention(&self) {
+        self.shared.with(Broker::apply_retention);
     }
 
     /// Restarts the broker: same port, same data, every connection cut.

@@ -86,6 +86,7 @@ pub(crate) const BROKER: &[Definition] = &[
     setting("log.cleanup.policy", "delete", Kind::List),
     setting("log.message.timestamp.type", "CreateTime", Kind::Text),
     setting("log.retention.bytes", "-1", Kind::Long),
+    setting("log.retention.check.interval.ms", "300000", Kind::Long),
     setting("log.retention.ms", "604800000", Kind::Long),
     setting("log.segment.bytes", "1073741824", Kind::Int),
     setting("message.max.bytes", "1048588", Kind::Int),
@@ -185,7 +186,7 @@ impl Settings {
         }
     }
 
-    fn definition(&self, name: &str) -> Option<&'static Definition> {
+    pub(crate) fn definition(&self, name: &str) -> Option<&'static Definition> {
         self.definitions
             .iter()
             .find(|definition| definition.name == name)
@@ -203,6 +204,15 @@ impl Settings {
             });
         }
         self.set.insert(definition.name, value.trim().to_owned());
+        Ok(())
+    }
+
+    /// Goes back to what is inherited.
+    pub(crate) fn unset(&mut self, name: &str) -> Result<(), Invalid> {
+        let definition = self
+            .definition(name)
+            .ok_or_else(|| Invalid::Unknown(name.to_owned()))?;
+        self.set.remove(definition.name);
         Ok(())
     }
 

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use kafka_protocol::ResponseError;
 use uuid::Uuid;
 
-use crate::log::{Admission, Log};
+use crate::clock::Millis;
+use crate::log::{Admission, Log, Retention};
 use crate::settings::{Invalid, Settings};
 
 /// The longest legal topic name.
@@ -22,6 +23,8 @@ pub(crate) struct Topic {
     pub(crate) id: Uuid,
     pub(crate) partitions: Vec<Log>,
     pub(crate) settings: Settings,
+    pub(crate) admission: Admission,
+    pub(crate) retention: Retention,
 }
 
 impl Topic {
@@ -35,21 +38,40 @@ impl Topic {
         self.partitions.get_mut(usize::try_from(partition).ok()?)
     }
 
-    /// What its partitions admit.
-    pub(crate) fn admission(&self, broker: &Settings) -> Admission {
-        let max_bytes = self
-            .settings
-            .for_topic(broker, "max.message.bytes")
-            .parse()
-            .unwrap_or(usize::MAX);
-        let stamp = self.settings.for_topic(broker, "message.timestamp.type") == "LogAppendTime";
-        Admission { max_bytes, stamp }
+    /// Follows its configurations after they have changed.
+    pub(crate) fn configure(&mut self, settings: Settings, broker: &Settings) {
+        (self.admission, self.retention) = policies(&settings, broker);
+        self.settings = settings;
     }
 
     /// The number of partitions, as the protocol has it.
     pub(crate) fn partition_count(&self) -> i32 {
         i32::try_from(self.partitions.len()).unwrap_or(i32::MAX)
     }
+}
+
+/// What a topic's partitions admit and keep, by its configurations and the broker's.
+fn policies(own: &Settings, broker: &Settings) -> (Admission, Retention) {
+    let text = |name: &str| own.for_topic(broker, name);
+    let number = |name: &str| text(name).parse::<i64>().unwrap_or(i64::MAX);
+    let policy = |wanted: &str| {
+        text("cleanup.policy")
+            .split(',')
+            .any(|word| word.trim() == wanted)
+    };
+    let limit = |name: &str| Some(number(name)).filter(|limit| *limit >= 0 && policy("delete"));
+    let admission = Admission {
+        max_bytes: usize::try_from(number("max.message.bytes")).unwrap_or(usize::MAX),
+        stamp: text("message.timestamp.type") == "LogAppendTime",
+        before: number("message.timestamp.before.max.ms"),
+        after: number("message.timestamp.after.max.ms"),
+        keyed: policy("compact"),
+    };
+    let retention = Retention {
+        time: limit("retention.ms"),
+        bytes: limit("retention.bytes").and_then(|bytes| usize::try_from(bytes).ok()),
+    };
+    (admission, retention)
 }
 
 /// A refusal with the words that go with it.
@@ -137,8 +159,10 @@ impl Topics {
         name: &str,
         partitions: i32,
         settings: Settings,
+        broker: &Settings,
     ) -> Result<&Topic, Refused> {
         self.check(name, partitions)?;
+        let (admission, retention) = policies(&settings, broker);
         self.created += 1;
         // A random-looking but repeatable id; the version and variant bits make it a well-formed one.
         let mixed = self
@@ -151,6 +175,8 @@ impl Topics {
             id,
             partitions,
             settings,
+            admission,
+            retention,
         }))
     }
 
@@ -168,6 +194,17 @@ impl Topics {
             .iter_mut()
             .for_each(|log| log.readers.wake());
         Ok(topic)
+    }
+
+    /// Applies every topic's retention.
+    pub(crate) fn retain(&mut self, now: Millis) {
+        for topic in self.by_name.values_mut() {
+            let retention = topic.retention;
+            topic
+                .partitions
+                .iter_mut()
+                .for_each(|log| log.retain(retention, now));
+        }
     }
 
     /// Adds partitions up to `count`.
@@ -237,7 +274,7 @@ mod tests {
 
     fn create(topics: &mut Topics, name: &str, partitions: i32) -> Result<Uuid, ResponseError> {
         topics
-            .create(name, partitions, Settings::topic())
+            .create(name, partitions, Settings::topic(), &Settings::broker())
             .map(|topic| topic.id)
             .map_err(|refused| refused.code)
     }

@@ -12,7 +12,7 @@ use crate::broker::Broker;
 use crate::settings::{Definition, Settings};
 use crate::topics::Refused;
 
-const TOPIC: i8 = 2;
+pub(super) const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 /// Where a value comes from, in the protocol's numbers.
 pub(super) const TOPIC_OVERRIDE: i8 = 1;

@@ -18,6 +18,7 @@ mod end_txn;
 mod fetch;
 mod find_coordinator;
 mod heartbeat;
+mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
@@ -140,6 +141,7 @@ apis! {
     DescribeConfigs 1..=4 describe_configs,
     CreatePartitions 0..=3 create_partitions,
     DeleteGroups 0..=2 delete_groups,
+    IncrementalAlterConfigs 0..=1 incremental_alter_configs,
     DescribeCluster 0..=2 describe_cluster,
     ListTransactions 0..=1 list_transactions,
     }

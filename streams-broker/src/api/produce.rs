@@ -88,7 +88,7 @@ fn append_one(
     let Some(found) = broker.topics.get_mut(topic) else {
         return Err(ResponseError::UnknownTopicOrPartition);
     };
-    let admission = found.admission(&broker.settings);
+    let admission = found.admission;
     let log = found
         .log_mut(partition)
         .ok_or(ResponseError::UnknownTopicOrPartition)?;

@@ -42,6 +42,7 @@ fn shape(api: ApiKey) -> Option<(i16, &'static str)> {
         ApiKey::DescribeConfigs => (4, "[1 s {s}] 1 1@3-"),
         ApiKey::CreatePartitions => (2, "[s 4 [{4}]] 4 1"),
         ApiKey::DeleteGroups => (2, "{s}"),
+        ApiKey::IncrementalAlterConfigs => (1, "[1 s [s 1 s]] 1"),
         ApiKey::DescribeCluster => (0, "1 1@1- 1@2-"),
         ApiKey::ListTransactions => (0, "{s} {8} 8@1-"),
         _ => return None,

@@ -170,15 +170,7 @@ impl Groups {
         instance: Option<&str>,
         now: Millis,
     ) -> Result<(), ResponseError> {
-        self.known(id)?.leave(member_id, instance, now)?;
-        self.bury(id);
-        Ok(())
-    }
-
-    fn bury(&mut self, id: &str) {
-        if self.by_id.get(id).is_some_and(Group::is_dead) {
-            self.by_id.remove(id);
-        }
+        self.known(id)?.leave(member_id, instance, now)
     }
 
     /// Whether the claim entitles to commit offsets; gives the group to commit to.
@@ -244,6 +236,11 @@ impl Groups {
     /// Does what is due.
     pub(crate) fn tick(&mut self, now: Millis) {
         self.by_id.values_mut().for_each(|group| group.tick(now));
+    }
+
+    /// Forgets groups with neither members nor offsets. Not as soon as the last member is gone: it may come back, and
+    /// must be told that it was thrown out, not that there never was such a group.
+    pub(crate) fn bury(&mut self) {
         self.by_id.retain(|_, group| !group.is_dead());
     }
 
@@ -257,7 +254,6 @@ impl Groups {
         self.by_id
             .values_mut()
             .for_each(|group| group.restarted(now));
-        self.by_id.retain(|_, group| !group.is_dead());
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Overview<'_>)> {

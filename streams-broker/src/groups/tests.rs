@@ -424,3 +424,22 @@ fn only_empty_groups_are_deleted() {
     );
     assert_eq!(fixture.groups.delete("g"), Ok(()));
 }
+
+#[test]
+fn the_last_member_to_be_thrown_out_is_told_so() {
+    let mut fixture = Fixture::new();
+    let first = fixture.alone();
+    fixture.passes(10_000);
+    assert_eq!(
+        fixture.commit(&first.member_id, 1, true),
+        Err(ResponseError::UnknownMemberId)
+    );
+    // Generations go on counting.
+    assert_eq!(
+        fixture.enters("b").try_recv().unwrap().unwrap().generation,
+        3
+    );
+    fixture.passes(10_000);
+    fixture.groups.bury();
+    assert!(fixture.groups.get("g").is_none());
+}

@@ -201,31 +201,64 @@ impl Batch {
         self.attributes & 0x08 != 0
     }
 
-    /// Offset and timestamp of each record; of a compressed batch, only its first offset with its largest timestamp.
+    /// What is said of each record; of a compressed batch, only its first offset with its largest timestamp.
     pub(crate) fn timestamps(&self) -> Vec<(i64, i64)> {
-        if self.attributes & COMPRESSION != 0 || self.is_stamped() {
+        if self.is_compressed() || self.is_stamped() {
             return vec![(self.base_offset, self.max_timestamp)];
         }
-        let mut found = Vec::new();
-        let mut rest = self.bytes.get(HEADER..).unwrap_or_default();
-        while let Some((offset, timestamp, after)) = self.record(rest) {
-            found.push((offset, timestamp));
-            rest = after;
-        }
-        found
+        let timestamps = self.records().map(|record| {
+            (
+                self.base_offset.saturating_add(record.offset_delta),
+                self.base_timestamp.saturating_add(record.timestamp_delta),
+            )
+        });
+        timestamps.collect()
     }
 
-    fn record<'a>(&self, bytes: &'a [u8]) -> Option<(i64, i64, &'a [u8])> {
+    /// Whether each record has a key; a compressed batch is believed to.
+    pub(crate) fn is_keyed(&self) -> bool {
+        self.is_compressed() || self.records().all(|record| record.has_key)
+    }
+
+    fn is_compressed(&self) -> bool {
+        self.attributes & COMPRESSION != 0
+    }
+
+    fn records(&self) -> impl Iterator<Item = RecordHead> + '_ {
+        let mut rest = self.bytes.get(HEADER..).unwrap_or_default();
+        std::iter::from_fn(move || {
+            let (record, after) = RecordHead::read(rest)?;
+            rest = after;
+            Some(record)
+        })
+    }
+}
+
+/// The beginning of a record.
+#[derive(Debug, Clone, Copy)]
+struct RecordHead {
+    timestamp_delta: i64,
+    offset_delta: i64,
+    has_key: bool,
+}
+
+impl RecordHead {
+    /// The first record of these bytes, and the bytes after it.
+    fn read(bytes: &[u8]) -> Option<(RecordHead, &[u8])> {
         let (length, body) = varint(bytes)?;
-        let length = usize::try_from(length).ok()?;
+        let after = body.get(usize::try_from(length).ok()?..)?;
         let (_attributes, fields) = body.split_first()?;
         let (timestamp_delta, fields) = varint(fields)?;
-        let (offset_delta, _) = varint(fields)?;
-        let offset = self.base_offset.saturating_add(offset_delta);
+        let (offset_delta, fields) = varint(fields)?;
+        let (key_length, _) = varint(fields)?;
+        let has_key = key_length >= 0;
         Some((
-            offset,
-            self.base_timestamp.saturating_add(timestamp_delta),
-            body.get(length..)?,
+            RecordHead {
+                timestamp_delta,
+                offset_delta,
+                has_key,
+            },
+            after,
         ))
     }
 }

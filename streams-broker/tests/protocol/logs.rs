@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use kafka_protocol::messages::InitProducerIdRequest;
 
-use crate::wire::{Wire, batch, batch_at, patiently, unique};
+use crate::wire::{Wire, batch, batch_at, now, patiently, unique};
 
 #[test]
 fn sequences_have_no_gaps_and_no_doubles() {
@@ -137,4 +137,36 @@ fn deleted_records_are_below_the_start() {
     assert_eq!(wire.delete(&topic, 0, -1), (0, 5));
     assert_eq!(wire.delete(&topic, 0, 1), (0, 5));
     assert_eq!(wire.delete(&topic, 9, 1), (3, -1));
+}
+
+#[test]
+fn a_record_of_a_far_future_is_refused() {
+    let mut wire = Wire::new();
+    let topic = wire.topic();
+    let hour = 3_600_000;
+    assert_eq!(
+        wire.produce(None, &topic, 0, &batch_at(now() + 2 * hour, 1))
+            .0,
+        32
+    );
+    assert_eq!(
+        wire.produce(None, &topic, 0, &batch_at(now() + hour / 2, 1))
+            .0,
+        0
+    );
+    assert_eq!(wire.produce(None, &topic, 0, &batch_at(0, 1)).0, 0);
+}
+
+#[test]
+fn a_compacted_topic_takes_no_record_without_a_key() {
+    let mut wire = Wire::new();
+    let topic = unique("compacted");
+    assert_eq!(
+        wire.create(&topic, 1, 1, &[("cleanup.policy", "compact")]),
+        0
+    );
+    let refused = patiently(&[3, 5, 6], || {
+        wire.produce(None, &topic, 0, &batch((-1, -1), -1, 1, false))
+    });
+    assert_eq!(refused.0, 87);
 }

@@ -13,8 +13,12 @@ use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableT
 use kafka_protocol::messages::delete_records_request::{
     DeleteRecordsPartition, DeleteRecordsTopic,
 };
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
+use kafka_protocol::messages::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig,
+};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -27,7 +31,10 @@ use kafka_protocol::messages::{
     OffsetFetchRequest, ProduceRequest, ProducerId, RequestHeader, ResponseHeader, TopicName,
     TransactionalId, TxnOffsetCommitRequest,
 };
-use kafka_protocol::messages::{CreatePartitionsRequest, DeleteRecordsRequest, ListOffsetsRequest};
+use kafka_protocol::messages::{
+    CreatePartitionsRequest, DeleteRecordsRequest, DescribeConfigsRequest,
+    IncrementalAlterConfigsRequest, ListOffsetsRequest,
+};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use streams_broker::EmbeddedKafka;
 
@@ -362,6 +369,34 @@ impl Wire {
         (partition.error_code, partition.low_watermark)
     }
 
+    /// Alters one configuration: 0 sets it, 1 deletes it, 2 appends to a list, 3 subtracts from one.
+    pub(crate) fn alter(&mut self, topic: &str, name: &str, operation: i8, value: &str) -> i16 {
+        let config = AlterableConfig::default()
+            .with_name(text(name))
+            .with_config_operation(operation)
+            .with_value(Some(text(value)).filter(|_| operation != 1));
+        let resource = AlterConfigsResource::default()
+            .with_resource_type(2)
+            .with_resource_name(text(topic))
+            .with_configs(vec![config]);
+        let request = IncrementalAlterConfigsRequest::default().with_resources(vec![resource]);
+        self.ask(1, request).responses[0].error_code
+    }
+
+    /// The value of a topic's configuration.
+    pub(crate) fn config(&mut self, topic: &str, name: &str) -> String {
+        let resource = DescribeConfigsResource::default()
+            .with_resource_type(2)
+            .with_resource_name(text(topic))
+            .with_configuration_keys(Some(vec![text(name)]));
+        let request = DescribeConfigsRequest::default().with_resources(vec![resource]);
+        self.ask(4, request).results[0].configs[0]
+            .value
+            .clone()
+            .unwrap()
+            .to_string()
+    }
+
     pub(crate) fn grow(&mut self, topic: &str, count: i32) -> i16 {
         let topic = CreatePartitionsTopic::default()
             .with_name(TopicName(text(topic)))
@@ -383,19 +418,17 @@ impl Wire {
     }
 }
 
-/// A batch of empty records of now.
-pub(crate) fn batch(producer: (i64, i16), sequence: i32, count: u8, transactional: bool) -> Bytes {
+/// Milliseconds since the Unix epoch.
+pub(crate) fn now() -> i64 {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap()
-        .as_millis();
-    encode(
-        producer,
-        sequence,
-        count,
-        transactional,
-        i64::try_from(now).unwrap(),
-    )
+        .unwrap();
+    i64::try_from(now.as_millis()).unwrap()
+}
+
+/// A batch of empty records of now.
+pub(crate) fn batch(producer: (i64, i16), sequence: i32, count: u8, transactional: bool) -> Bytes {
+    encode(producer, sequence, count, transactional, now())
 }
 
 /// A batch of empty records of one time, from no producer that is known.
