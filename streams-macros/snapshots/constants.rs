@@ -32,11 +32,11 @@ fn constants() -> ::streams::Topology {
     builder.checkpoint_interval(__CHECKPOINT_INTERVAL);
     builder.stream_threads(__STREAM_THREADS);
     let scope = builder.name_scope("constants");
-    let text: KStream<Keyless, String> = {
+    let text_stream: KStream<Keyless, String> = {
         let scope = builder.name_scope("text");
-        builder.source("input", ::streams::ByType, ::streams::ByType)
+        builder.source::<Keyless, String>("input", ::streams::ByType, ::streams::ByType)
     };
-    let output = __constants(text);
+    let output = __constants(text_stream);
     ::streams::sink(output, __SINK_0, ::streams::ByType, ::streams::ByType);
     ::core::mem::drop(scope);
     builder.build()

@@ -43,11 +43,14 @@ pub fn flights<P: Fn(&Flight) -> bool + Send + Sync + 'static>(
         );
     builder.on_process_error(::streams::ErrorPolicy::Skip);
     let scope = builder.name_scope("flights");
-    let flights: KStream<String, Flight> = {
+    let flights_stream: KStream<String, Flight> = {
         let scope = builder.name_scope("flights");
-        builder.source("flights", ::streams::By(Utf8), ::streams::ByType)
+        builder
+            .source::<String, Flight>("flights", ::streams::By(Utf8), ::streams::ByType)
     };
-    let (output_0, output_1) = __flights::<P>(flights, argument_1, accept, &builder);
+    let (output_0, output_1) = __flights::<
+        P,
+    >(flights_stream, argument_1, accept, &builder);
     ::streams::sink(output_0, "late", ::streams::ByType, ::streams::By(Json));
     ::streams::sink(output_1, "carriers", ::streams::ByType, ::streams::ByType);
     ::core::mem::drop(scope);

@@ -16,11 +16,11 @@ fn kafka_exactly_once() -> ::streams::Topology {
     builder.transactional_id_prefix("KafkaExactlyOnceRecipe");
     builder.transaction_timeout(::core::time::Duration::from_secs(60));
     let scope = builder.name_scope("kafka_exactly_once");
-    let text: KStream<Keyless, String> = {
+    let text_stream: KStream<Keyless, String> = {
         let scope = builder.name_scope("text");
-        builder.source("input", ::streams::ByType, ::streams::ByType)
+        builder.source::<Keyless, String>("input", ::streams::ByType, ::streams::ByType)
     };
-    let output = __kafka_exactly_once(text);
+    let output = __kafka_exactly_once(text_stream);
     ::streams::sink(output, "output", ::streams::ByType, ::streams::ByType);
     ::core::mem::drop(scope);
     builder.build()

@@ -110,7 +110,7 @@ fn head(model: &Model) -> TokenStream {
         .enumerate()
         .filter_map(|(index, parameter)| match parameter {
             Parameter::Plain { pattern, ty } => {
-                let name = stream(pattern, index);
+                let name = argument(pattern, index);
                 Some(quote!(#name: #ty))
             }
             Parameter::Source { .. } => None,
@@ -129,11 +129,11 @@ fn argument(pattern: &Pat, index: usize) -> Ident {
     }
 }
 
-/// What the stream of a source is called outside of the body: like its parameter, but out of the user's sight.
+/// What the stream of a source is called outside of the body, where it meets neither the user's names nor ours.
 fn stream(pattern: &Pat, index: usize) -> Ident {
-    let mut name = argument(pattern, index);
-    name.set_span(Span::mixed_site().located_at(name.span()));
-    name
+    let parameter = argument(pattern, index);
+    let span = Span::mixed_site().located_at(parameter.span());
+    format_ident!("{}_stream", parameter.unraw(), span = span)
 }
 
 /// A constant of the attributes, once: were it repeated, so would be its errors.
@@ -281,11 +281,19 @@ fn sources(model: &Model, Names { builder, scope }: &Names) -> TokenStream {
         let topic = port.topic()?;
         let (key, value) = serdes(port, ty);
         let name = stream(pattern, index);
-        let scope = matches!(pattern, Pat::Ident(_)).then(|| {
-            let text = name.unraw().to_string();
-            quote!(let #scope = #builder.name_scope(#text);)
-        });
-        let call = quote_spanned!(ty.span()=> #builder.source(#topic, #key, #value));
+        let scope = match pattern {
+            Pat::Ident(pattern) => {
+                let text = pattern.ident.unraw().to_string();
+                Some(quote!(let #scope = #builder.name_scope(#text);))
+            }
+            _ => None,
+        };
+        // Said here as well, or a serde that does not fit is told to be one for `_`.
+        let types = match type_arguments(ty).as_slice() {
+            [key, value] => Some(quote!(::<#key, #value>)),
+            _ => None,
+        };
+        let call = quote_spanned!(ty.span()=> #builder.source #types (#topic, #key, #value));
         Some(quote!(let #name: #ty = { #scope #call };))
     };
     model

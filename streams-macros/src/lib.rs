@@ -1,4 +1,9 @@
-//! The macros of the `streams` crate.
+//! The macros of the `streams` crate: [`topology`](macro@topology) and [`Json`](derive@Json).
+//!
+//! `#[topology]` goes through four steps, a file each: `parse` reads tokens into the `model`, `validate` applies the rules
+//! of `streams-rules`, `expand` writes the function that builds the topology. Every step tells all of its errors to one
+//! collector (`errors`). A function with errors expands to them and to itself, as far as others depend on it, so that no
+//! error follows from another.
 
 #![expect(
     clippy::result_large_err,
@@ -23,7 +28,101 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{DeriveInput, ItemFn};
 
-/// TODO
+/// Makes a job of a function: its inputs are parameters, its outputs are what it returns.
+///
+/// The annotated function becomes one of the same name, visibility, documentation and generics, which takes the parameters
+/// that carry no attribute and returns a `Topology`: a value that can be described, tested and run. The configuration is
+/// checked while it compiles.
+///
+/// ```
+/// use streams::prelude::*;
+///
+/// /// Copies `input` to `output`, exactly once.
+/// #[topology(application_id = "copy", checkpoint_interval = "10s")]
+/// #[sink(topic = "output")]
+/// fn copy(#[source(topic = "input")] text: KStream<Keyless, String>) -> KStream<Keyless, String> {
+///     text
+/// }
+///
+/// let mut driver = TopologyTestDriver::new(copy())?;
+/// driver.pipe("input", &Keyless, "hello")?;
+/// assert_eq!(driver.read_values::<String>("output")?, ["hello"]);
+/// # Ok::<(), streams::Error>(())
+/// ```
+///
+/// # `#[topology(..)]`
+///
+/// | option | default | rule |
+/// |---|---|---|
+/// | `application_id = "name"` | none: it is required | a string literal; a name that Kafka accepts, of at most 189 characters; no other topology of the crate has it |
+/// | `guarantee = exactly_once` | `exactly_once` | or `at_least_once` |
+/// | `checkpoint_interval = "10s"` | `"100ms"`; `"30s"` under `at_least_once` | more than 0; under `exactly_once` less than `transaction_timeout` |
+/// | `transactional_id_prefix = "name"` | the application id | a name that Kafka accepts, of at most 189 characters; only under `exactly_once` |
+/// | `transaction_timeout = "60s"` | `"60s"` | from `"1s"` to `broker_transaction_max_timeout`; only under `exactly_once` |
+/// | `broker_transaction_max_timeout = "15min"` | `"15min"` | the brokers' `transaction.max.timeout.ms`; more than 0 and at most 2147483647 ms; only under `exactly_once` |
+/// | `stream_threads = 1` | `1` | at least 1 |
+/// | `offset_reset = earliest` | `earliest` | or `latest` or `none`: where a partition without a committed offset begins |
+/// | `on_error(deserialize = skip, process = .., produce = ..)` | `fail` each | or `skip` or `dead_letter("topic")`; that topic is not a source |
+///
+/// Durations are whole numbers with a unit: `ms`, `s`, `min` or `h`. Durations, counts, topics and the prefix may also be
+/// constant expressions (of type `Duration`, `usize`, `&str`); they are checked by the same rules.
+///
+/// # `#[source(..)]` and `#[sink(..)]`
+///
+/// `#[source]` stands before a parameter of type `KStream<K, V>`. `#[sink]` stands above the function, once for each stream
+/// that it returns, in order: one stream, or a tuple of streams that is written out.
+///
+/// | option | default | rule |
+/// |---|---|---|
+/// | `topic = "name"` | none: it is required | a name that Kafka accepts, of at most 249 characters; no topic is both a source and a sink |
+/// | `key = serde` | the key type's own | an expression; reads, or writes, the key type |
+/// | `value = serde` | the value type's own | an expression; reads, or writes, the value type |
+///
+/// # Parameters, and names of operators
+///
+/// A parameter without an attribute stays one. Operators are called after the innermost `let` or assignment around them;
+/// outside any, after the function.
+///
+/// ```
+/// use std::time::Duration;
+/// use streams::prelude::*;
+///
+/// const INTERVAL: Duration = Duration::from_secs(10);
+///
+/// #[topology(
+///     application_id = "line-lengths",
+///     checkpoint_interval = INTERVAL,
+///     on_error(deserialize = dead_letter("lines.rejected")),
+/// )]
+/// #[sink(topic = "long-lines")]
+/// #[sink(topic = "lengths")]
+/// fn line_lengths(
+///     #[source(topic = "lines")] lines: KStream<Keyless, str>,
+///     longest: usize,
+/// ) -> (KStream<Keyless, str>, KStream<Keyless, u64>) {
+///     let long = lines.filter(move |_, line| line.len() > longest);
+///     let lengths = lines.map_values(|line| line.len() as u64);
+///     (long, lengths)
+/// }
+///
+/// let description = line_lengths(80).describe().to_string();
+/// assert!(description.contains("Processor: long-filter"));
+/// assert!(description.contains("Processor: lengths-map-values"));
+/// ```
+///
+/// # Errors
+///
+/// All mistakes of a function are told at once, each at its token and with what mends it:
+///
+/// ```compile_fail
+/// use streams::prelude::*;
+///
+/// #[topology(application_id = "copy", checkpoint_interval = "90s")] // longer than `transaction_timeout`
+/// #[sink(topic = "input")] // a source of this topology
+/// fn copy(#[source(topic = "input")] text: KStream<Keyless, String>) -> KStream<Keyless, String> {
+///     text
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn topology(
     attribute: proc_macro::TokenStream,
@@ -66,7 +165,20 @@ fn first_line(item: &TokenStream) -> TokenStream {
         .collect()
 }
 
-/// The type's wire format is JSON, in topics and in stores.
+/// The type's wire format is JSON, in topics and in stores. It needs serde's `Serialize` and `Deserialize`.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use streams::prelude::*;
+///
+/// #[derive(Serialize, Deserialize, Json)]
+/// struct Measurement {
+///     celsius: f64,
+/// }
+///
+/// let builder = TopologyBuilder::new("measurements");
+/// builder.stream::<Keyless, Measurement>("measured").map_values(|m| m.celsius).to("celsius");
+/// ```
 #[proc_macro_derive(Json)]
 pub fn json(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     match syn::parse::<DeriveInput>(item) {

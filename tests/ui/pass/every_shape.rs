@@ -80,6 +80,7 @@ fn same_names<T: Serde<String> + Copy + 'static>(
     #[source(topic = "in")] same_names: Lines,
     serde: T,
 ) -> Lines {
+    let _ = serde;
     same_names
 }
 
