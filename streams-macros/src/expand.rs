@@ -142,29 +142,30 @@ fn constant(Constant { name, ty, expr }: &Constant) -> TokenStream {
 }
 
 /// A macro that a crate can define once: two topologies with one application id do not compile.
-///
-/// Its name is injective: the id with `_` for every separator, then one letter for each separator.
 fn unique(application_id: &syn::LitStr) -> TokenStream {
-    let id = application_id.value();
-    let readable = id.replace(['-', '.'], "_");
-    let separators: String = (id.chars())
-        .filter_map(|c| match c {
-            '-' => Some('h'),
-            '_' => Some('u'),
-            '.' => Some('d'),
-            _ => None,
-        })
-        .collect();
-    let name = format_ident!(
-        "only_one_topology_may_have_the_application_id_{readable}__{separators}",
-        span = application_id.span()
-    );
+    let name = Ident::new(&unique_name(&application_id.value()), application_id.span());
     quote_spanned! {application_id.span()=>
         #[doc(hidden)]
         #[allow(non_local_definitions, non_snake_case)]
         #[macro_export]
         macro_rules! #name { () => {} }
     }
+}
+
+/// A name for each application id and another for each other one: the id with `_` for every separator, then one letter
+/// for each separator.
+fn unique_name(application_id: &str) -> String {
+    let readable = application_id.replace(['-', '.'], "_");
+    let separators = application_id
+        .chars()
+        .filter_map(|character| match character {
+            '-' => Some('h'),
+            '_' => Some('u'),
+            '.' => Some('d'),
+            _ => None,
+        });
+    let separators: String = separators.collect();
+    format!("only_one_topology_may_have_the_application_id_{readable}__{separators}")
 }
 
 /// The function as it was written, for the inside of the one that is expanded.
@@ -370,4 +371,31 @@ fn type_arguments(ty: &Type) -> Vec<&Type> {
         _ => None,
     });
     types.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    /// Every text of up to `length` of these characters.
+    fn texts(length: usize) -> Vec<String> {
+        let mut all = vec![String::new()];
+        let mut longest = all.clone();
+        for _ in 0..length {
+            longest = longest
+                .iter()
+                .flat_map(|text| "-_.hud".chars().map(move |c| format!("{text}{c}")))
+                .collect();
+            all.extend(longest.clone());
+        }
+        all
+    }
+
+    #[test]
+    fn no_two_application_ids_share_a_name() {
+        let ids = texts(5);
+        let names: HashSet<String> = ids.iter().map(|id| unique_name(id)).collect();
+        assert_eq!(names.len(), ids.len());
+    }
 }

@@ -83,11 +83,6 @@ impl VisitMut for Naming<'_> {
         visit_mut::visit_local_mut(self, local);
         let Some(init) = &mut local.init else { return };
         self.pattern(&local.pat, &mut init.expr);
-        // `let .. = { .. } else { .. }` does not parse; in parentheses it does.
-        if init.diverge.is_some() && matches!(*init.expr, Expr::Block(_)) {
-            let block = &init.expr;
-            init.expr = parse_quote!((#block));
-        }
     }
 
     fn visit_expr_assign_mut(&mut self, assign: &mut ExprAssign) {
