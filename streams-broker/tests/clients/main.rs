@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod client;
+mod copying;
 mod faults;
 mod groups;
 mod records;

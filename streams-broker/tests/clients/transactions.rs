@@ -1,11 +1,9 @@
 //! Transactions, and what read-committed consumers see of them.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
-use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use streams_broker::EmbeddedKafka;
@@ -14,67 +12,6 @@ use crate::client::{
     PATIENCE, assigned, config, consumer, partitions_of, producer, send, take, transactional,
     wait_for,
 };
-
-/// Copies what it is assigned until `done`, one transaction a round.
-fn copy(consumer: &BaseConsumer, producer: &BaseProducer, rounds: usize, abort_every: usize) {
-    let mut copied = 0;
-    for round in 1.. {
-        let mut batch = Vec::new();
-        while batch.len() < 50 {
-            match consumer.poll(Duration::from_millis(100)) {
-                Some(message) => {
-                    let message = message.unwrap();
-                    let value = String::from_utf8(message.payload().unwrap().to_vec()).unwrap();
-                    batch.push((message.partition(), value));
-                }
-                None => break,
-            }
-        }
-        if batch.is_empty() && copied >= rounds {
-            return;
-        }
-        producer.begin_transaction().unwrap();
-        for (partition, value) in &batch {
-            send(producer, "output", *partition, value);
-        }
-        let (positions, group) = (
-            consumer.position().unwrap(),
-            consumer.group_metadata().unwrap(),
-        );
-        let known: Vec<_> = positions
-            .elements()
-            .into_iter()
-            .filter(|e| matches!(e.offset(), Offset::Offset(_)))
-            .collect();
-        let mut offsets = TopicPartitionList::new();
-        for element in known {
-            offsets
-                .add_partition_offset(element.topic(), element.partition(), element.offset())
-                .unwrap();
-        }
-        producer
-            .send_offsets_to_transaction(&offsets, &group, PATIENCE)
-            .unwrap();
-        producer.flush(PATIENCE).unwrap();
-        if round % abort_every == 0 {
-            producer.abort_transaction(PATIENCE).unwrap();
-            let committed = consumer.committed(PATIENCE).unwrap();
-            for element in committed.elements() {
-                let offset = if element.offset() == Offset::Invalid {
-                    Offset::Beginning
-                } else {
-                    element.offset()
-                };
-                consumer
-                    .seek(element.topic(), element.partition(), offset, PATIENCE)
-                    .unwrap();
-            }
-        } else {
-            producer.commit_transaction(PATIENCE).unwrap();
-            copied += batch.len();
-        }
-    }
-}
 
 #[test]
 fn read_committed_sees_commits_and_never_aborts() {
@@ -171,42 +108,6 @@ fn a_late_transaction_is_aborted() {
     kafka.advance_clock(Duration::from_secs(71));
     assert_eq!(take(&reader, 1), ["after"]);
     assert!(late.commit_transaction(PATIENCE).is_err());
-}
-
-#[test]
-fn a_copy_loop_is_exactly_once() {
-    let kafka = EmbeddedKafka::builder()
-        .topic("input", 4)
-        .topic("output", 4)
-        .start()
-        .unwrap();
-    let source = producer(&kafka);
-    for index in 0..1000 {
-        send(&source, "input", index % 4, &index.to_string());
-    }
-    source.flush(PATIENCE).unwrap();
-    let consumer = consumer(&kafka, "copy", "read_committed");
-    consumer.subscribe(&["input"]).unwrap();
-    let producer = transactional(&kafka, "copy");
-    copy(&consumer, &producer, 1000, 3);
-    let reader = assigned(&kafka, "output", 4, "read_committed");
-    let mut by_value: BTreeMap<i32, usize> = BTreeMap::new();
-    for value in take(&reader, 1000) {
-        *by_value.entry(value.parse().unwrap()).or_default() += 1;
-    }
-    assert!(
-        reader.poll(Duration::from_millis(200)).is_none(),
-        "records beyond those of the input"
-    );
-    assert_eq!(by_value.len(), 1000);
-    assert!(by_value.values().all(|count| *count == 1));
-    let committed = consumer.committed(PATIENCE).unwrap();
-    assert!(
-        committed
-            .elements()
-            .iter()
-            .all(|element| element.offset() == Offset::Offset(250))
-    );
 }
 
 #[test]
