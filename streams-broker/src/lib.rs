@@ -15,10 +15,19 @@
 //! # }
 //! ```
 //!
-//! # What it is not
+//! # Where it differs from Apache Kafka
 //!
-//! A production broker. Everything is in memory and gone with the process; there is one broker without replication,
-//! access control, TLS, quotas, tiered storage or share groups.
+//! It is for development and tests. Everything is in memory and gone with the process; there is one broker without
+//! replication, access control, TLS, quotas, tiered storage or share groups. Beyond that:
+//!
+//! - Only classic groups, not the `consumer` protocol of KIP-848; committed offsets do not expire.
+//! - `cleanup.policy=compact` is accepted, and records without a key are refused, but nothing is compacted. Retention
+//!   works on batches, since there are no segments. Batches are never recompressed.
+//! - The time of a record inside a compressed batch is not read: ListOffsets answers with the batch's first offset.
+//! - Two delays are zero, so that tests don't wait: `group.initial.rebalance.delay.ms`, and the time until the markers
+//!   of an ended transaction are written. [`Builder::marker_delay`] makes clients meet CONCURRENT_TRANSACTIONS as they
+//!   do on a real cluster.
+//! - Transactions are those of clients that register partitions themselves (`transaction.version` 1).
 //!
 //! # Files
 //!

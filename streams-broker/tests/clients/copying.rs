@@ -18,9 +18,11 @@ const PARTITIONS: i32 = 4;
 fn kafka_with_input() -> EmbeddedKafka {
     let kafka = EmbeddedKafka::builder()
         .topic("input", PARTITIONS)
-        .topic("output", PARTITIONS)
-        .start()
-        .unwrap();
+        .topic("output", PARTITIONS);
+    with_input(kafka.start().unwrap())
+}
+
+fn with_input(kafka: EmbeddedKafka) -> EmbeddedKafka {
     let source = producer(&kafka);
     for index in 0..RECORDS {
         send(&source, "input", index % PARTITIONS, &index.to_string());
@@ -193,5 +195,18 @@ fn with_a_broker_that_restarts() {
             kafka.restart();
         }
     });
+    assert_copied_exactly_once(&kafka, &consumer);
+}
+
+#[test]
+fn with_markers_that_take_their_time() {
+    let kafka = EmbeddedKafka::builder()
+        .topic("input", PARTITIONS)
+        .topic("output", PARTITIONS)
+        .marker_delay(Duration::from_millis(20));
+    let kafka = with_input(kafka.start().unwrap());
+    let consumer = consumer(&kafka, "copy", "read_committed");
+    consumer.subscribe(&["input"]).unwrap();
+    copy_all(&consumer, &transactional(&kafka, "copy"), 3, |_| {});
     assert_copied_exactly_once(&kafka, &consumer);
 }
