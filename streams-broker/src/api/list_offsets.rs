@@ -36,6 +36,11 @@ pub(super) fn handle(
     ListOffsetsResponse::default().with_topics(topics.collect())
 }
 
+/// Older clients have no place for it, and the codec refuses an answer that has one.
+fn leader_epoch(context: &Context<'_>) -> i32 {
+    if context.version < 4 { -1 } else { 0 }
+}
+
 fn find(
     context: &Context<'_>,
     log: Option<&Log>,
@@ -72,7 +77,7 @@ fn find(
         Some((timestamp, offset)) => response
             .with_timestamp(timestamp)
             .with_offset(offset)
-            .with_leader_epoch(0),
+            .with_leader_epoch(leader_epoch(context)),
         None => response
             .with_timestamp(-1)
             .with_offset(-1)

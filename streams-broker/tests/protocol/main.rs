@@ -7,4 +7,5 @@ mod groups;
 mod logs;
 mod topics;
 mod transactions;
+mod versions;
 mod wire;
