@@ -41,6 +41,8 @@ impl Input {
     #[inline]
     pub(crate) fn advance(&mut self, offset: i64) {
         self.next_offset = Some(offset + 1);
+        // Reading this record has moved the consumer's position: it is no longer left over.
+        self.stale_position = None;
         self.records += 1;
     }
 }
@@ -354,5 +356,78 @@ impl Tasks {
             .position(|i| i.partition.partition == partition && *i.partition.topic == *topic);
         self.last = found.map(|input| (handle, partition, input));
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    fn partition(topic: &str) -> TopicPartition {
+        TopicPartition::new(topic, 0)
+    }
+
+    /// The tasks of a topology that copies `in`, with its partition 0.
+    fn tasks() -> Tasks {
+        let builder = TopologyBuilder::new("app");
+        builder.stream::<String, String>("in").to("out");
+        let mut tasks = Tasks::new(builder.build());
+        tasks.add(&[partition("in")]);
+        tasks
+    }
+
+    fn process(tasks: &mut Tasks, offset: i64) {
+        if let Some((input, _)) = tasks.input_mut(0) {
+            input.advance(offset);
+        }
+    }
+
+    fn to_commit(tasks: &Tasks, position: i64) -> Vec<(TopicPartition, i64)> {
+        tasks
+            .advance(Progress::Positions, &[(partition("in"), position)])
+            .offsets
+    }
+
+    #[test]
+    fn a_position_that_is_left_over_is_not_committed() {
+        let mut tasks = tasks();
+        tasks.mark_stale(&[partition("in")], &[(partition("in"), 100)]);
+        assert!(to_commit(&tasks, 100).is_empty());
+        assert_eq!(to_commit(&tasks, 104), [(partition("in"), 104)]);
+    }
+
+    #[test]
+    fn a_position_is_trusted_again_once_a_record_was_read() {
+        let mut tasks = tasks();
+        tasks.mark_stale(&[partition("in")], &[(partition("in"), 101)]);
+        process(&mut tasks, 99);
+        // A control marker at 100 brings the position to where it had been before the records were read again.
+        assert_eq!(to_commit(&tasks, 101), [(partition("in"), 101)]);
+    }
+
+    #[test]
+    fn within_a_batch_only_processed_records_are_committed() {
+        let mut tasks = tasks();
+        process(&mut tasks, 4);
+        let advance = tasks.advance(Progress::Records, &[]);
+        assert_eq!(advance.offsets, [(partition("in"), 5)]);
+        assert_eq!(advance.records, [(partition("in"), 1)]);
+    }
+
+    #[test]
+    fn what_is_committed_is_not_committed_again() {
+        let mut tasks = tasks();
+        process(&mut tasks, 4);
+        let advance = tasks.advance(Progress::Records, &[]);
+        tasks.committed(&advance);
+        assert!(to_commit(&tasks, 5).is_empty());
+    }
+
+    #[test]
+    fn a_partition_that_is_given_up_takes_its_task_along() {
+        let mut tasks = tasks();
+        tasks.remove(&[partition("in")]);
+        assert!(tasks.partitions().is_empty() && tasks.input_mut(0).is_none());
     }
 }

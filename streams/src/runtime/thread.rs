@@ -35,6 +35,9 @@ const OFFSETS_TIMEOUT: Duration = Duration::from_secs(30);
 /// After how long without a successful checkpoint repeated failures end the job.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(300);
 
+/// How often a stopped job tries to recover before it ends without a last checkpoint.
+const ATTEMPTS_WHEN_STOPPED: u32 = 3;
+
 /// How long closing the consumer may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -279,6 +282,14 @@ impl StreamThread {
                 trouble.failures
             )));
         }
+        if self.work.shared.stop.load(Ordering::Relaxed)
+            && trouble.failures >= ATTEMPTS_WHEN_STOPPED
+        {
+            return Err(Error::Client(format!(
+                "stopped without a last checkpoint, after {} attempts; what was not committed is processed again by the next start; the last error: {error}",
+                trouble.failures
+            )));
+        }
         self.work.totals.recoveries += 1;
         let what = match error.remedy() {
             Remedy::Replace => {
@@ -333,6 +344,9 @@ impl StreamThread {
             OFFSETS_TIMEOUT,
         )?;
         self.work.tasks.restart(&committed);
+        if let Some(bound) = &self.work.shared.bound {
+            bound.reached(&committed.into_iter().collect::<Vec<_>>());
+        }
         self.work
             .tasks
             .mark_stale(&partitions, &self.consumer.positions()?);
