@@ -64,7 +64,8 @@ pub(super) struct RunArguments {
 /// Where the job runs, and what this deployment overrides of the topology's attributes.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Deployment {
-    /// The Kafka cluster, as HOST:PORT[,HOST:PORT…].
+    /// The Kafka cluster, as HOST:PORT[,HOST:PORT…]. Without it `run` starts an embedded Kafka, if the program has one,
+    /// whose data is gone when it ends.
     #[arg(long, value_name = "HOST:PORT")]
     bootstrap_servers: Option<String>,
     /// Any librdkafka property, such as `security.protocol=SASL_SSL`; may be repeated, and wins over the file.
@@ -73,7 +74,8 @@ pub(super) struct Deployment {
     /// A file of librdkafka properties, one `key=value` a line.
     #[arg(long, value_name = "FILE")]
     properties_file: Option<PathBuf>,
-    /// Where this instance keeps its id, locked while it runs; each instance needs its own.
+    /// Where this instance keeps its id, locked while it runs; each instance on a machine needs its own. Default:
+    /// `streams/<application-id>` below the system's directory for temporary files.
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
     /// The consumer group, and the start of internal names.
@@ -103,10 +105,10 @@ pub(super) struct Deployment {
     /// What becomes of a record that cannot be read: `fail`, `skip` or `dead_letter(topic)`.
     #[arg(long, value_name = "POLICY")]
     on_deserialize_error: Option<ErrorPolicy>,
-    /// What becomes of a record for which user code fails: as above.
+    /// What becomes of a record for which user code fails: `fail`, `skip` or `dead_letter(topic)`.
     #[arg(long, value_name = "POLICY")]
     on_process_error: Option<ErrorPolicy>,
-    /// What becomes of a record whose output cannot be written: as above.
+    /// What becomes of a record whose output cannot be written: `fail`, `skip` or `dead_letter(topic)`.
     #[arg(long, value_name = "POLICY")]
     on_produce_error: Option<ErrorPolicy>,
 }
