@@ -147,7 +147,7 @@ impl GroupConsumer {
     fn note(&self, error: &KafkaError) -> Result<(), ClientError> {
         let error = ClientError::from_kafka("consuming", error);
         tracing::debug!(%error, "consumer");
-        if error.remedy() == Remedy::Fail {
+        if matches!(error.remedy(), Remedy::Fail | Remedy::Rejoin) {
             Err(error)
         } else {
             Ok(())

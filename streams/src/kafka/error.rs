@@ -24,6 +24,8 @@ pub(crate) enum Remedy {
     /// This producer is of no use any more (fenced, or its state is unknown): as [`Remedy::Abort`], with a new
     /// producer of the same transactional id.
     Replace,
+    /// This consumer is of no use any more (fenced): as [`Remedy::Abort`], with a new consumer of the same instance id.
+    Rejoin,
     /// No repetition can help: the job ends with this error.
     Fail,
 }
@@ -49,7 +51,7 @@ impl ClientError {
     /// An error of a transactional call, which says itself whether it can be retried or asks for an abort.
     pub(super) fn flagged(doing: &'static str, code: Code, message: String, flags: Flags) -> Self {
         let remedy = match classify(code) {
-            Remedy::Fail => Remedy::Fail,
+            by_code @ (Remedy::Fail | Remedy::Rejoin) => by_code,
             _ if flags.fatal => Remedy::Replace,
             _ if flags.requires_abort => Remedy::Abort,
             _ if flags.retriable => Remedy::Retry,
@@ -161,10 +163,13 @@ fn classify(code: Code) -> Remedy {
         | Code::UnknownPartition
         | Code::AutoOffsetReset
         | Code::InvalidGroupId
-        | Code::FencedInstanceId
         | Code::InconsistentGroupProtocol
         | Code::MessageSizeTooLarge
         | Code::UnsupportedCompressionType => Remedy::Fail,
+
+        // A zombie fences itself: after its session's end librdkafka rejoins with a new member id, and a request of the
+        // old one that comes second gets this, which is fatal for the consumer.
+        Code::FencedInstanceId => Remedy::Rejoin,
 
         _ => Remedy::Abort,
     }

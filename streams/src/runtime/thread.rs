@@ -41,10 +41,18 @@ const ATTEMPTS_WHEN_STOPPED: u32 = 3;
 /// How long closing the consumer may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A member that is fenced more often than this within [`FENCED_WITHIN`] has a double, which must be told.
+const FENCED_AT_MOST: usize = 5;
+const FENCED_WITHIN: Duration = Duration::from_secs(120);
+
 pub(crate) struct StreamThread {
     consumer: GroupConsumer,
     work: Work,
     trouble: Option<Trouble>,
+    /// When this member was fenced.
+    fenced: Vec<Instant>,
+    /// Its consumer is of no use any more. Kept until a new one is there, whatever else fails meanwhile.
+    must_rejoin: bool,
 }
 
 /// Failures since the last successful checkpoint.
@@ -63,29 +71,14 @@ impl StreamThread {
             delivery(config, &shared.instance, index),
             index,
         )?;
-        let member = format!("{}-{index}", shared.instance);
-        let consumer = GroupConsumer::new(
-            &shared.properties,
-            &ConsumerSettings {
-                group_id: &config.application_id,
-                group_instance_id: &member,
-                offset_reset: match config.offset_reset {
-                    OffsetReset::Earliest => "earliest",
-                    OffsetReset::Latest => "latest",
-                    OffsetReset::None => "error",
-                },
-                isolation_level: match config.guarantee {
-                    Guarantee::ExactlyOnce => "read_committed",
-                    Guarantee::AtLeastOnce => "read_uncommitted",
-                },
-            },
-        )?;
-        consumer.subscribe(&shared.topology.source_topics().collect::<Vec<_>>())?;
+        let consumer = join(&shared, index)?;
         let tasks = Tasks::new(shared.topology.clone());
         let thread = Self {
             consumer,
             work: Work::new(shared, index, tasks, output),
             trouble: None,
+            fenced: Vec::new(),
+            must_rejoin: false,
         };
         thread.tell_producer_ready();
         Ok(thread)
@@ -252,6 +245,12 @@ impl StreamThread {
             if error.remedy() == Remedy::Fail {
                 return Err(Error::Client(error.to_string()));
             }
+            if error.remedy() == Remedy::Rejoin {
+                self.must_rejoin = true;
+                if self.has_a_double() {
+                    return Err(Error::Client(error.to_string()));
+                }
+            }
             self.note_trouble(&error)?;
             match self.abort_and_rewind(error.remedy()) {
                 Ok(()) => return Ok(()),
@@ -292,6 +291,9 @@ impl StreamThread {
         }
         self.work.totals.recoveries += 1;
         let what = match error.remedy() {
+            Remedy::Rejoin => {
+                "a new consumer takes over, and processing goes on from the committed offsets"
+            }
             Remedy::Replace => {
                 "a new producer takes over, and processing goes on from the committed offsets"
             }
@@ -317,10 +319,37 @@ impl StreamThread {
         if self.work.output.producer_identity() != before {
             self.tell_producer_ready();
         }
+        if self.must_rejoin {
+            return self.rejoin().map_err(Interrupt::from);
+        }
         self.rewind()?;
         // What the group asked for meanwhile is answered before anything is read: it may be that these partitions are lost.
         while let Some(rebalance) = self.consumer.poll_events()? {
             self.answer(rebalance)?;
+        }
+        Ok(())
+    }
+
+    /// Whether this member is fenced again and again, which its own sleep doesn't explain.
+    fn has_a_double(&mut self) -> bool {
+        self.fenced.retain(|when| when.elapsed() < FENCED_WITHIN);
+        self.fenced.push(Instant::now());
+        self.fenced.len() > FENCED_AT_MOST
+    }
+
+    /// Puts a new consumer in the place of a fenced one, which has lost its partitions.
+    fn rejoin(&mut self) -> Result<(), ClientError> {
+        self.work.transaction_ended();
+        let partitions = self.work.tasks.partitions();
+        self.work.tasks.remove(&partitions);
+        self.consumer.close(CLOSE_TIMEOUT);
+        self.consumer = join(&self.work.shared, self.work.index)?;
+        self.must_rejoin = false;
+        if !partitions.is_empty() {
+            self.work.tell(&Event::Lost {
+                thread: self.work.index,
+                partitions: names(&partitions),
+            });
         }
         Ok(())
     }
@@ -352,6 +381,30 @@ impl StreamThread {
             .mark_stale(&partitions, &self.consumer.positions()?);
         Ok(())
     }
+}
+
+/// A new member of the group.
+fn join(shared: &Shared, index: usize) -> Result<GroupConsumer, ClientError> {
+    let config = shared.topology.config();
+    let member = format!("{}-{index}", shared.instance);
+    let consumer = GroupConsumer::new(
+        &shared.properties,
+        &ConsumerSettings {
+            group_id: &config.application_id,
+            group_instance_id: &member,
+            offset_reset: match config.offset_reset {
+                OffsetReset::Earliest => "earliest",
+                OffsetReset::Latest => "latest",
+                OffsetReset::None => "error",
+            },
+            isolation_level: match config.guarantee {
+                Guarantee::ExactlyOnce => "read_committed",
+                Guarantee::AtLeastOnce => "read_uncommitted",
+            },
+        },
+    )?;
+    consumer.subscribe(&shared.topology.source_topics().collect::<Vec<_>>())?;
+    Ok(consumer)
 }
 
 fn names(partitions: &[TopicPartition]) -> Vec<String> {
