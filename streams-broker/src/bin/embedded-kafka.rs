@@ -57,33 +57,31 @@ async fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-    let kafka = match start(Arguments::parse()) {
-        Ok(kafka) => kafka,
-        Err(error) => {
-            eprintln!("embedded-kafka: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    println!(
-        "embedded-kafka listens on {} (development and tests only; data are in memory)",
-        kafka.bootstrap_servers()
-    );
-    let ended = end().await;
-    kafka.shutdown();
-    match ended {
+    match serve(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("embedded-kafka: signals cannot be received: {error}");
+        Err(message) => {
+            eprintln!("embedded-kafka: {message}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Ctrl-C or SIGTERM.
-async fn end() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
+/// Serves until Ctrl-C or SIGTERM. Both are listened for before the address is told: whoever reads it may send them.
+async fn serve(arguments: Arguments) -> Result<(), String> {
+    let listen = |kind| signal(kind).map_err(|e| format!("signals cannot be received: {e}"));
+    let (mut interrupt, mut terminate) = (
+        listen(SignalKind::interrupt())?,
+        listen(SignalKind::terminate())?,
+    );
+    let kafka = start(arguments).map_err(|e| e.to_string())?;
+    println!(
+        "embedded-kafka listens on {} (development and tests only; data are in memory)",
+        kafka.bootstrap_servers()
+    );
     tokio::select! {
-        received = tokio::signal::ctrl_c() => received,
-        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
     }
+    kafka.shutdown();
+    Ok(())
 }
