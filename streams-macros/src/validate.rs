@@ -271,8 +271,33 @@ fn constants(model: &Model, errors: &mut Errors) {
     }
 }
 
-/// The parameters, and what they are called in messages.
-fn runtime_names(model: &Model) -> HashMap<String, &'static str> {
+/// A name that is known only when the topology is built.
+#[derive(Clone, Copy)]
+enum Runtime {
+    Generic,
+    Parameter,
+}
+
+impl Runtime {
+    /// Whether `path`, which begins with the name, means it: a longer path means a module where the name is a
+    /// variable's, but an associated item where it is a type's.
+    fn is_meant_by(self, path: &syn::Path) -> bool {
+        match self {
+            Self::Generic => true,
+            Self::Parameter => path.segments.len() == 1,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Generic => "a generic parameter",
+            Self::Parameter => "a parameter",
+        }
+    }
+}
+
+/// The generic parameters and the parameters.
+fn runtime_names(model: &Model) -> HashMap<String, Runtime> {
     let generics = model
         .function
         .sig
@@ -280,24 +305,22 @@ fn runtime_names(model: &Model) -> HashMap<String, &'static str> {
         .params
         .iter()
         .filter_map(|generic| match generic {
-            GenericParam::Type(ty) => Some((ty.ident.to_string(), "a generic parameter")),
-            GenericParam::Const(constant) => {
-                Some((constant.ident.to_string(), "a generic parameter"))
-            }
+            GenericParam::Type(ty) => Some((ty.ident.to_string(), Runtime::Generic)),
+            GenericParam::Const(constant) => Some((constant.ident.to_string(), Runtime::Generic)),
             GenericParam::Lifetime(_) => None,
         });
     let parameters = model
         .parameters
         .iter()
         .filter_map(|parameter| match parameter.pattern() {
-            Pat::Ident(pattern) => Some((pattern.ident.to_string(), "a parameter")),
+            Pat::Ident(pattern) => Some((pattern.ident.to_string(), Runtime::Parameter)),
             _ => None,
         });
     generics.chain(parameters).collect()
 }
 
 struct NamesOf<'e> {
-    runtime: HashMap<String, &'static str>,
+    runtime: HashMap<String, Runtime>,
     errors: &'e mut Errors,
 }
 
@@ -305,9 +328,10 @@ impl<'ast> Visit<'ast> for NamesOf<'_> {
     fn visit_path(&mut self, path: &'ast syn::Path) {
         if path.leading_colon.is_none()
             && let Some(first) = path.segments.first()
-            && let Some(what) = self.runtime.get(&first.ident.to_string())
+            && let Some(runtime) = self.runtime.get(&first.ident.to_string())
+            && runtime.is_meant_by(path)
         {
-            let name = &first.ident;
+            let (name, what) = (&first.ident, runtime.as_str());
             let message = format!(
                 "`{name}` is {what}, known only when the topology is built; write a literal or a `const` here"
             );
