@@ -235,6 +235,12 @@ impl GroupConsumer {
             .client
             .committed_offsets(to_list(partitions), timeout)
             .map_err(|e| ClientError::from_kafka("asking for committed offsets", &e))?;
+        // An error of one partition must not be taken for "nothing committed": its records would be processed again.
+        for element in committed.elements() {
+            element
+                .error()
+                .map_err(|e| ClientError::from_kafka("asking for committed offsets", &e))?;
+        }
         Ok(offsets(&committed))
     }
 

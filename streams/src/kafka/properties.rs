@@ -37,6 +37,10 @@ const RESERVED: &[(&str, &str)] = &[
     ("transactional.id", "set `transactional_id_prefix`"),
     ("transaction.timeout.ms", "set `transaction_timeout`"),
     ("group.id", "it is the application id"),
+    (
+        "group.instance.id",
+        "it follows from the instance id in the state directory",
+    ),
     ("auto.offset.reset", "set `offset_reset`"),
     (
         "enable.idempotence",
@@ -157,10 +161,8 @@ impl Properties {
         } else {
             config.remove("group.remote.assignor");
         }
-        if config.get("group.instance.id").is_none() {
-            config.set("group.instance.id", settings.group_instance_id);
-        }
         config
+            .set("group.instance.id", settings.group_instance_id)
             .set("group.id", settings.group_id)
             .set("auto.offset.reset", settings.offset_reset)
             .set("isolation.level", settings.isolation_level)
@@ -213,7 +215,7 @@ fn debug_with_eos(chosen: Option<&String>) -> String {
 /// What a consumer needs to be told besides the user's properties.
 pub(crate) struct ConsumerSettings<'a> {
     pub(crate) group_id: &'a str,
-    /// Stable over restarts, so that a restart causes no rebalance (KIP-345); a user's own wins.
+    /// Stable over restarts, so that a restart causes no rebalance (KIP-345).
     pub(crate) group_instance_id: &'a str,
     pub(crate) offset_reset: &'a str,
     pub(crate) isolation_level: &'a str,

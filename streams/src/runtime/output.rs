@@ -70,6 +70,8 @@ pub(crate) struct Output {
     producer: Producer,
     topics: Vec<OpenTopic>,
     open: Option<Written>,
+    /// The producer is of no use any more. Kept until a new one is there, whatever else fails meanwhile.
+    must_replace: bool,
 }
 
 impl Output {
@@ -87,6 +89,7 @@ impl Output {
             producer,
             topics: Vec::new(),
             open: None,
+            must_replace: false,
         })
     }
 
@@ -259,30 +262,41 @@ impl Output {
     /// id, whose start makes the broker abort (or complete) what the old one left.
     pub(crate) fn abort(&mut self, remedy: Remedy) -> Result<(), ClientError> {
         let was_open = self.open.take().is_some();
-        let Delivery::ExactlyOnce { timeout, .. } = self.delivery else {
-            let _ = self.producer.flush(Duration::from_secs(5));
-            let _ = self.producer.delivery_error();
+        self.must_replace |= remedy == Remedy::Replace;
+        if !self.must_replace && self.end_without_replacing(was_open) {
             return Ok(());
-        };
-        if remedy != Remedy::Replace {
-            if !was_open {
-                return Ok(());
-            }
-            match self.producer.abort_transaction(timeout) {
-                Ok(()) => return Ok(()),
-                Err(error) => tracing::debug!(%error, "the producer is replaced"),
-            }
         }
         self.replace_producer()
     }
 
+    /// Whether the producer can go on: nothing was open, or it has dropped what was.
+    fn end_without_replacing(&self, was_open: bool) -> bool {
+        let Delivery::ExactlyOnce { timeout, .. } = self.delivery else {
+            let _ = self.producer.flush(Duration::from_secs(5));
+            let _ = self.producer.delivery_error();
+            return true;
+        };
+        if !was_open {
+            return true;
+        }
+        match self.producer.abort_transaction(timeout) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::debug!(%error, "the producer is replaced");
+                false
+            }
+        }
+    }
+
     fn replace_producer(&mut self) -> Result<(), ClientError> {
+        self.must_replace = true;
         let producer = start_producer(&self.properties, &self.delivery)?;
         // Topic handles belong to a producer: the old ones go with it.
         self.producer = producer;
         for topic in &mut self.topics {
             topic.handle = self.producer.topic(&topic.name)?;
         }
+        self.must_replace = false;
         Ok(())
     }
 }

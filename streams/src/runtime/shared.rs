@@ -5,6 +5,7 @@ use super::clock::CoarseClock;
 use super::event::{Event, Listener};
 use crate::kafka::properties::Properties;
 use crate::topology::Topology;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 
 /// Read by every stream thread; nothing of it is written per record.
@@ -19,7 +20,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// A listener that panics must not be taken for a record that fails.
     pub(crate) fn tell(&self, event: &Event) {
-        (self.listener)(event);
+        if catch_unwind(AssertUnwindSafe(|| (self.listener)(event))).is_err() {
+            tracing::error!(?event, "the job's listener panicked");
+        }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Input {
     /// What the consumer called its position when the input began here. Until the position moves it may be left over
     /// from before a rebalance or an abort, and must not be committed.
     stale_position: Option<i64>,
+    /// The first record that was processed here: where to go back to while nothing is committed.
+    first_offset: Option<i64>,
     /// Records processed since the last checkpoint.
     records: i64,
     /// What was last committed.
@@ -41,6 +43,7 @@ impl Input {
     #[inline]
     pub(crate) fn advance(&mut self, offset: i64) {
         self.next_offset = Some(offset + 1);
+        self.first_offset.get_or_insert(offset);
         // Reading this record has moved the consumer's position: it is no longer left over.
         self.stale_position = None;
         self.records += 1;
@@ -120,6 +123,7 @@ impl Tasks {
                 source,
                 next_offset: None,
                 stale_position: None,
+                first_offset: None,
                 records: 0,
                 committed: None,
             });
@@ -185,6 +189,13 @@ impl Tasks {
             input.records = 0;
         }
         self.last = None;
+    }
+
+    /// Where each input began to be processed.
+    pub(crate) fn first_offsets(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
+        self.inputs
+            .iter()
+            .filter_map(|i| Some((i.partition.clone(), i.first_offset?)))
     }
 
     /// Says what the consumer calls the positions of partitions of which nothing was read yet.
@@ -413,6 +424,16 @@ mod tests {
         let advance = tasks.advance(Progress::Records, &[]);
         assert_eq!(advance.offsets, [(partition("in"), 5)]);
         assert_eq!(advance.records, [(partition("in"), 1)]);
+    }
+
+    #[test]
+    fn an_input_remembers_where_it_began() {
+        let mut tasks = tasks();
+        process(&mut tasks, 7);
+        process(&mut tasks, 8);
+        tasks.restart(&HashMap::new());
+        let first: Vec<_> = tasks.first_offsets().collect();
+        assert_eq!(first, [(partition("in"), 7)]);
     }
 
     #[test]

@@ -361,21 +361,17 @@ impl StreamThread {
         if partitions.is_empty() {
             return Ok(());
         }
-        let committed: HashMap<_, _> = self
-            .consumer
-            .committed(&partitions, OFFSETS_TIMEOUT)?
-            .into_iter()
-            .collect();
-        self.consumer.seek(
-            &partitions,
-            &committed,
-            self.work.shared.topology.config().offset_reset,
-            OFFSETS_TIMEOUT,
-        )?;
-        self.work.tasks.restart(&committed);
+        let committed = self.consumer.committed(&partitions, OFFSETS_TIMEOUT)?;
         if let Some(bound) = &self.work.shared.bound {
-            bound.reached(&committed.into_iter().collect::<Vec<_>>());
+            bound.reached(&committed);
         }
+        // Where nothing is committed yet, the offset reset has chosen a start: `latest` must not choose another one now.
+        let mut starts: HashMap<_, _> = self.work.tasks.first_offsets().collect();
+        starts.extend(committed);
+        let reset = self.work.shared.topology.config().offset_reset;
+        self.consumer
+            .seek(&partitions, &starts, reset, OFFSETS_TIMEOUT)?;
+        self.work.tasks.restart(&starts);
         self.work
             .tasks
             .mark_stale(&partitions, &self.consumer.positions()?);
