@@ -281,7 +281,7 @@ fn members_that_come_and_go_lose_and_double_nothing() {
 }
 
 #[test]
-fn inputs_of_one_task_are_taken_by_timestamp() {
+fn inputs_of_one_task_each_keep_their_order() {
     let mut fixture = Fixture::new(1);
     let other = TestCluster::shared().topic("other", 1);
     let sender = Sender::new(TestCluster::shared(), &[]);

@@ -446,6 +446,20 @@ mod tests {
     }
 
     #[test]
+    fn inputs_of_one_task_are_taken_by_timestamp_and_each_in_its_order() {
+        let builder = TopologyBuilder::new("app");
+        let left = builder.stream::<String, String>("left");
+        left.merge(&builder.stream("right")).to("out");
+        let mut tasks = Tasks::new(builder.build());
+        tasks.add(&[partition("left"), partition("right")]);
+        // Two records of each input came, the left ones first; the second left one is older than the first.
+        let mut schedule =
+            [(0, 0), (1, 0), (2, 1), (3, 1)].map(|(message, input)| Scheduled { message, input });
+        tasks.order_by_time(0, &mut schedule, &[20, 5, 10, 30]);
+        assert_eq!(schedule.map(|s| s.message), [2, 0, 1, 3]);
+    }
+
+    #[test]
     fn a_partition_that_is_given_up_takes_its_task_along() {
         let mut tasks = tasks();
         tasks.remove(&[partition("in")]);
