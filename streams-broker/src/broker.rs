@@ -1,24 +1,29 @@
-//! The broker's whole state in one place, and what happens in it by time.
+//! The broker's whole state in one place; `due` is what happens in it by time. [`crate::shared`] puts it behind one lock.
 //!
 //! Invariants:
-//! - Everything is behind one mutex, taken once a request and never held across an await. What a request waits for (new
-//!   records, a rebalance) is a channel or a [`tokio::sync::Notify`] that the holder of the lock fires.
 //! - A decided transaction is carried out whole: a marker in every registered partition, offsets made visible or dropped.
 //! - Deadlines are kept in the state; the alarm task sleeps until the earliest one and calls [`Broker::tick`].
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+mod due;
+
+use std::hash::{BuildHasher as _, RandomState};
 
 use kafka_protocol::ResponseError;
-use tokio::sync::Notify;
-use tokio::time::sleep;
 
+use crate::budget::Budget;
 use crate::clock::{Clock, Millis};
-use crate::faults::Faults;
 use crate::groups::Groups;
+use crate::sessions::Sessions;
 use crate::settings::Settings;
-use crate::topics::{Refused, Topic, Topics};
+use crate::topics::{Refused, Topic, Topics, is_internal};
 use crate::transactions::{Ending, Initialised, ProducerIdentity, Transactions};
+
+/// All fetch sessions together name at most so many times the partitions that there may be.
+const SESSION_PARTITIONS: usize = 10;
+/// What a coordinator keeps of a request is at most so many times its size, and this much more: an offset of 17 bytes is kept
+/// with its topic's name, an id with what belongs to it.
+const KEPT_OF_BYTE: usize = 32;
+const KEPT_OF_REQUEST: usize = 1_024;
 
 /// Where clients reach this broker.
 #[derive(Debug, Clone)]
@@ -28,44 +33,86 @@ pub(crate) struct Node {
     pub(crate) port: u16,
 }
 
-/// The id of the one-broker cluster.
-pub(crate) const CLUSTER_ID: &str = "embedded-kafka-cluster";
+/// What Apache Kafka has no setting for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// How long a decided transaction waits for its markers.
+    pub(crate) marker_delay: Millis,
+    /// The most bytes of records in all partitions together.
+    pub(crate) log_bytes: usize,
+    /// The most bytes of what the coordinators keep: groups, members, offsets, transactional ids.
+    pub(crate) coordinator_bytes: usize,
+    /// The most bytes of the requests that are remembered.
+    pub(crate) traffic_bytes: usize,
+    /// The most partitions of all topics together.
+    pub(crate) partitions: usize,
+}
+
+#[cfg(any(test, fuzzing))]
+impl Limits {
+    pub(crate) fn none() -> Self {
+        Self {
+            marker_delay: 0,
+            log_bytes: usize::MAX,
+            coordinator_bytes: usize::MAX,
+            traffic_bytes: usize::MAX,
+            partitions: 100_000,
+        }
+    }
+}
 
 /// The state.
 #[derive(Debug)]
 pub(crate) struct Broker {
     pub(crate) node: Node,
+    /// Another one for each cluster, by which clients know that what they have kept is not of this one.
+    pub(crate) cluster_id: String,
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
     pub(crate) transactions: Transactions,
-    /// How long a decided transaction waits for its markers.
-    pub(crate) marker_delay: Millis,
+    pub(crate) sessions: Sessions,
+    pub(crate) limits: Limits,
+    coordinator_memory: Budget,
     decided: Vec<(Millis, Ending)>,
     next_scan: Millis,
     next_retention: Millis,
+    next_clean_up: Millis,
+    next_compaction: Millis,
+    next_expiry: Millis,
     alarm_at: Option<Millis>,
 }
 
+fn new_cluster_id() -> String {
+    // The standard library's hasher has random keys: unique is all that an id has to be.
+    let id = RandomState::new().hash_one(std::process::id());
+    format!("embedded-{id:016x}")
+}
+
 impl Broker {
-    pub(crate) fn new(node: Node, settings: Settings, marker_delay: Millis) -> Self {
+    pub(crate) fn new(node: Node, settings: Settings, limits: Limits) -> Self {
         let clock = Clock::new();
         let mut broker = Self {
             node,
+            cluster_id: new_cluster_id(),
             settings,
             next_scan: clock.now(),
             next_retention: clock.now(),
+            next_clean_up: clock.now(),
+            next_compaction: clock.now(),
+            next_expiry: clock.now(),
             clock,
-            topics: Topics::default(),
+            topics: Topics::new(limits.partitions, limits.log_bytes),
             groups: Groups::default(),
             transactions: Transactions::default(),
-            marker_delay,
+            sessions: Sessions::new(limits.partitions.saturating_mul(SESSION_PARTITIONS)),
+            coordinator_memory: Budget::new(limits.coordinator_bytes),
+            limits,
             decided: Vec::new(),
             alarm_at: None,
         };
-        broker.next_scan += broker.scan_interval();
-        broker.next_retention += broker.retention_interval();
+        broker.schedule();
         broker
     }
 
@@ -73,25 +120,34 @@ impl Broker {
         self.clock.now()
     }
 
+    /// Whether the coordinators have room for what a request of so many bytes may leave with them.
+    pub(crate) fn reserve_for(&mut self, request: usize) -> Result<(), ResponseError> {
+        let more = request
+            .saturating_mul(KEPT_OF_BYTE)
+            .saturating_add(KEPT_OF_REQUEST);
+        let (groups, transactions, decided) = (&self.groups, &self.transactions, &self.decided);
+        let held = || {
+            let decided = decided.iter().map(|(_, ending)| ending.footprint());
+            groups.footprint() + transactions.footprint() + decided.sum::<usize>()
+        };
+        if self.coordinator_memory.reserve(more, held) {
+            return Ok(());
+        }
+        let most = self.coordinator_memory.most();
+        tracing::warn!(
+            "refused: groups, offsets and transactional ids take {most} bytes, the limit: see Builder::max_coordinator_bytes"
+        );
+        Err(ResponseError::PolicyViolation)
+    }
+
     // ---- topics
 
-    /// The topic, created if it isn't there and that is allowed.
-    pub(crate) fn topic_or_create(
-        &mut self,
-        name: &str,
-        may_create: bool,
-    ) -> Result<&Topic, Refused> {
-        let missing = self.topics.get(name).is_none();
-        if missing && may_create && self.settings.flag("auto.create.topics.enable") {
+    /// Creates a topic because it was asked for, where that is allowed.
+    pub(crate) fn create_by_asking(&mut self, name: &str) -> Result<(), Refused> {
+        if self.settings.flag("auto.create.topics.enable") && !is_internal(name) {
             self.create_topic(name, -1, Settings::topic())?;
         }
-        let unknown = || {
-            Refused::new(
-                ResponseError::UnknownTopicOrPartition,
-                "This server does not host this topic.",
-            )
-        };
-        self.topics.get(name).ok_or_else(unknown)
+        Ok(())
     }
 
     /// Creates a topic; -1 partitions is the broker's default number.
@@ -119,6 +175,10 @@ impl Broker {
         self.topics.delete(name)?;
         self.groups.forget_topic(name);
         self.transactions.forget_topic(name);
+        // A topic that takes its name gets no markers of what was written to it.
+        for (_, ending) in &mut self.decided {
+            ending.partitions.remove(name);
+        }
         Ok(())
     }
 
@@ -131,7 +191,8 @@ impl Broker {
         timeout: Millis,
         expected: ProducerIdentity,
     ) -> Result<ProducerIdentity, ResponseError> {
-        match self.transactions.initialise(id, timeout, expected)? {
+        let now = self.now();
+        match self.transactions.initialise(id, timeout, expected, now)? {
             Initialised::Ready(producer) => Ok(producer),
             Initialised::AbortFirst(ending) => {
                 self.decide(ending);
@@ -142,11 +203,11 @@ impl Broker {
 
     /// Carries out a decided transaction, at once or after the marker delay.
     pub(crate) fn decide(&mut self, ending: Ending) {
-        if self.marker_delay == 0 {
+        if self.limits.marker_delay == 0 {
             return self.carry_out(&ending);
         }
         self.decided
-            .push((self.now().saturating_add(self.marker_delay), ending));
+            .push((self.now().saturating_add(self.limits.marker_delay), ending));
     }
 
     fn carry_out(&mut self, ending: &Ending) {
@@ -166,74 +227,16 @@ impl Broker {
         self.transactions.completed(ending);
     }
 
-    // ---- time
+    // ---- restarts
 
-    fn scan_interval(&self) -> Millis {
-        self.settings
-            .number("transaction.abort.timed.out.transaction.cleanup.interval.ms")
-            .max(1)
-    }
-
-    fn retention_interval(&self) -> Millis {
-        self.settings
-            .number("log.retention.check.interval.ms")
-            .max(1)
-    }
-
-    /// Deletes records that no topic's retention keeps, and groups of which nothing is left.
-    pub(crate) fn apply_retention(&mut self) {
-        let now = self.now();
-        self.topics.retain(now);
-        self.groups.bury();
-        self.next_retention = now.saturating_add(self.retention_interval());
-    }
-
-    /// Does everything that is due, and gives the time of what is due next.
-    pub(crate) fn tick(&mut self) -> Option<Millis> {
-        let now = self.now();
-        let decided = std::mem::take(&mut self.decided);
-        let (due, later): (Vec<_>, Vec<_>) = decided.into_iter().partition(|(at, _)| *at <= now);
-        self.decided = later;
-        due.iter().for_each(|(_, ending)| self.carry_out(ending));
-        if self.next_scan <= now {
-            let missed = (now - self.next_scan) / self.scan_interval() + 1;
-            self.next_scan = self
-                .next_scan
-                .saturating_add(missed.saturating_mul(self.scan_interval()));
-            for ending in self.transactions.time_out(now) {
-                self.decide(ending);
-            }
-        }
-        if self.next_retention <= now {
-            self.apply_retention();
-        }
-        self.groups.tick(now);
-        self.alarm_at = self.next_deadline();
-        self.alarm_at
-    }
-
-    fn next_deadline(&self) -> Option<Millis> {
-        let scan = self.transactions.any_ongoing().then_some(self.next_scan);
-        let markers = self.decided.iter().map(|(at, _)| *at).min();
-        [
-            Some(self.next_retention),
-            scan,
-            markers,
-            self.groups.next_deadline(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
-    }
-
-    /// Whether something is due before the alarm would ring.
-    fn is_early(&mut self) -> bool {
-        let next = self.next_deadline();
-        let early = next.is_some_and(|next| self.alarm_at.is_none_or(|alarm| next < alarm));
-        if early {
-            self.alarm_at = next;
-        }
-        early
+    /// As after a restart on empty disks. Topic ids are not used again, and the clock goes on.
+    pub(crate) fn emptied(&mut self) {
+        self.cluster_id = new_cluster_id();
+        self.topics.clear();
+        self.groups = Groups::default();
+        self.transactions = Transactions::default();
+        self.sessions.clear();
+        self.decided.clear();
     }
 
     /// As after a restart: what was written is there, what was going on in memory is not.
@@ -243,142 +246,10 @@ impl Broker {
         decided
             .iter()
             .for_each(|(_, ending)| self.carry_out(ending));
-        self.groups.restarted(now);
-    }
-}
-
-/// The state as connections share it.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    broker: Mutex<Broker>,
-    pub(crate) faults: Faults,
-    alarm: Notify,
-}
-
-impl Shared {
-    pub(crate) fn new(broker: Broker) -> Self {
-        Self {
-            broker: Mutex::new(broker),
-            faults: Faults::default(),
-            alarm: Notify::new(),
-        }
-    }
-
-    /// The state, for one request. A panic of another holder leaves it usable.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Broker> {
-        self.broker.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Runs something that may set deadlines.
-    pub(crate) fn with<T>(&self, change: impl FnOnce(&mut Broker) -> T) -> T {
-        let mut broker = self.lock();
-        let result = change(&mut broker);
-        if broker.is_early() {
-            self.alarm.notify_one();
-        }
-        result
-    }
-
-    /// Moves the clock, and does what is due then.
-    pub(crate) fn advance(&self, by: Duration) {
-        let mut broker = self.lock();
-        broker.clock.advance(by);
-        broker.tick();
-        self.alarm.notify_one();
-    }
-
-    /// Sleeps from deadline to deadline, forever.
-    pub(crate) async fn keep_time(&self) {
-        loop {
-            let wait = {
-                let mut broker = self.lock();
-                let next = broker.tick();
-                next.map(|at| u64::try_from(at.saturating_sub(broker.now())).unwrap_or_default())
-            };
-            match wait {
-                Some(wait) => tokio::select! {
-                    () = sleep(Duration::from_millis(wait.max(1))) => {}
-                    () = self.alarm.notified() => {}
-                },
-                None => self.alarm.notified().await,
-            }
-        }
+        self.groups.restarted(&self.settings, now);
+        self.sessions.clear();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::log::batch::Outcome;
-    use crate::transactions::{NO_PRODUCER, Partitions};
-
-    fn broker(marker_delay: Millis) -> Broker {
-        let node = Node {
-            id: 1,
-            host: "127.0.0.1".to_owned(),
-            port: 0,
-        };
-        let mut broker = Broker::new(node, Settings::broker(), marker_delay);
-        broker.create_topic("a", 2, Settings::topic()).unwrap();
-        broker
-    }
-
-    fn begin(broker: &mut Broker) -> ProducerIdentity {
-        let producer = broker.initialise_producer("t", 1000, NO_PRODUCER).unwrap();
-        let partitions = Partitions::from([("a".to_owned(), BTreeSet::from([0, 1]))]);
-        let now = broker.now();
-        broker
-            .transactions
-            .add_partitions("t", producer, &partitions, now)
-            .unwrap();
-        producer
-    }
-
-    #[test]
-    fn markers_go_to_every_partition_when_they_are_due() {
-        let mut broker = broker(50);
-        let producer = begin(&mut broker);
-        let ending = broker
-            .transactions
-            .end("t", producer, Outcome::Commit)
-            .unwrap()
-            .unwrap();
-        broker.decide(ending);
-        assert_eq!(broker.topics.log("a", 1).unwrap().end(), 0);
-        broker.clock.advance(Duration::from_millis(50));
-        broker.tick();
-        assert_eq!(broker.topics.log("a", 0).unwrap().end(), 1);
-        assert_eq!(broker.topics.log("a", 1).unwrap().end(), 1);
-    }
-
-    #[test]
-    fn late_transactions_are_aborted_at_the_next_scan() {
-        let mut broker = broker(0);
-        begin(&mut broker);
-        broker.clock.advance(Duration::from_secs(9));
-        broker.tick();
-        assert_eq!(broker.topics.log("a", 0).unwrap().end(), 0);
-        broker.clock.advance(Duration::from_secs(2));
-        broker.tick();
-        assert_eq!(broker.topics.log("a", 0).unwrap().end(), 1);
-    }
-
-    #[test]
-    fn initialising_again_aborts_and_asks_to_come_back() {
-        let mut broker = broker(0);
-        let old = begin(&mut broker);
-        let first = broker.initialise_producer("t", 1000, NO_PRODUCER);
-        assert_eq!(first, Err(ResponseError::ConcurrentTransactions));
-        assert_eq!(
-            broker
-                .initialise_producer("t", 1000, NO_PRODUCER)
-                .unwrap()
-                .epoch,
-            old.epoch + 2
-        );
-        assert_eq!(broker.topics.log("a", 0).unwrap().end(), 1);
-    }
-}
+mod tests;

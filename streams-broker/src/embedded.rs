@@ -8,11 +8,22 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use crate::broker::{Broker, Node, Shared};
+use crate::broker::{Broker, Limits, Node};
 use crate::clock::millis;
-use crate::faults::{Fault, SeenRequest};
+use crate::faults::Fault;
+use crate::log::Reach;
 use crate::server;
 use crate::settings::Settings;
+use crate::shared::Shared;
+
+/// The default of [`Builder::max_partitions`].
+const MAX_PARTITIONS: usize = 100_000;
+/// The default of [`Builder::max_log_bytes`].
+const MAX_LOG_BYTES: usize = 4 << 30;
+/// The default of [`Builder::max_coordinator_bytes`].
+const MAX_COORDINATOR_BYTES: usize = 256 << 20;
+/// The default of [`Builder::max_traffic_bytes`].
+const MAX_TRAFFIC_BYTES: usize = 16 << 20;
 
 /// Why the broker could not be started or could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -42,14 +53,37 @@ pub enum Error {
     },
 }
 
+/// Names and values of a topic's configurations.
+type Configs = Vec<(String, String)>;
+
 /// How a broker is to be started; made by [`EmbeddedKafka::builder`].
+///
+/// ```
+/// use streams_broker::EmbeddedKafka;
+///
+/// # fn main() -> Result<(), streams_broker::Error> {
+/// let kafka = EmbeddedKafka::builder()
+///     .topic("input", 4)
+///     .setting("auto.create.topics.enable", "false")
+///     .setting("group.min.session.timeout.ms", "100")
+///     .max_log_bytes(64 << 20)
+///     .start()?;
+/// println!("bootstrap.servers={}", kafka.bootstrap_servers());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until `start` is called"]
 pub struct Builder {
     listen: String,
-    topics: Vec<(String, i32)>,
+    topics: Vec<(String, i32, Configs)>,
     settings: Vec<(String, String)>,
     marker_delay: Duration,
+    max_log_bytes: usize,
+    max_partitions: usize,
+    max_coordinator_bytes: usize,
+    max_traffic_bytes: usize,
+    faults: Vec<Fault>,
 }
 
 impl Builder {
@@ -61,11 +95,37 @@ impl Builder {
 
     /// A topic that is there from the start.
     pub fn topic(mut self, name: impl Into<String>, partitions: i32) -> Self {
-        self.topics.push((name.into(), partitions));
+        self.topics.push((name.into(), partitions, Configs::new()));
         self
     }
 
-    /// A broker setting under Apache Kafka's name, such as `transaction.max.timeout.ms`.
+    /// The same with configurations under Apache Kafka's names.
+    ///
+    /// ```
+    /// # use streams_broker::EmbeddedKafka;
+    /// # fn main() -> Result<(), streams_broker::Error> {
+    /// let kafka = EmbeddedKafka::builder()
+    ///     .topic_with_configs("table", 4, [("cleanup.policy", "compact"), ("segment.ms", "1000")])
+    ///     .start()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn topic_with_configs<N: Into<String>, V: Into<String>>(
+        mut self,
+        name: impl Into<String>,
+        partitions: i32,
+        configs: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let configs = configs.into_iter();
+        let configs = configs.map(|(name, value)| (name.into(), value.into()));
+        self.topics
+            .push((name.into(), partitions, configs.collect()));
+        self
+    }
+
+    /// A broker setting under Apache Kafka's name, such as `transaction.max.timeout.ms`, with Apache Kafka's default
+    /// where it isn't set. One that has no effect here is refused at the start, with a list of those that have; and so is a
+    /// value that Apache Kafka refuses, in its words.
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.push((name.into(), value.into()));
         self
@@ -77,6 +137,66 @@ impl Builder {
         self
     }
 
+    /// The most bytes of records that the broker keeps, in all partitions together, with what it remembers of those who
+    /// wrote them (their last sequences, markers, aborted transactions). Default 4 GiB.
+    ///
+    /// A batch above it is refused with POLICY_VIOLATION (44), which clients do not retry, and words that say so; it is
+    /// admitted again when records have been deleted, by retention, compaction or DeleteRecords. The setting
+    /// `max.connections` bounds the connections, and `socket.request.max.bytes` a request.
+    pub fn max_log_bytes(mut self, bytes: usize) -> Self {
+        self.max_log_bytes = bytes;
+        self
+    }
+
+    /// The most partitions that all topics have together. Default 100,000.
+    ///
+    /// A topic that would bring more is refused with POLICY_VIOLATION (44), and words that say so.
+    pub fn max_partitions(mut self, partitions: usize) -> Self {
+        self.max_partitions = partitions;
+        self
+    }
+
+    /// About how many bytes the coordinators keep: groups with their members, offsets, transactional ids and what their
+    /// transactions cover. Default 256 MiB.
+    ///
+    /// Where there is no room for what a request may leave, it is refused with POLICY_VIOLATION (44), and a warning is
+    /// logged: JoinGroup, SyncGroup, ConsumerGroupHeartbeat, OffsetCommit, TxnOffsetCommit, InitProducerId,
+    /// AddPartitionsToTxn and AddOffsetsToTxn. There is room again when groups or offsets are deleted, or what nobody uses
+    /// has expired (`offsets.retention.minutes`, `transactional.id.expiration.ms`).
+    pub fn max_coordinator_bytes(mut self, bytes: usize) -> Self {
+        self.max_coordinator_bytes = bytes;
+        self
+    }
+
+    /// About how many bytes of the last requests are remembered for [`EmbeddedKafka::requests`], and so many for each fault
+    /// once more. Default 16 MiB. The last request is always there.
+    pub fn max_traffic_bytes(mut self, bytes: usize) -> Self {
+        self.max_traffic_bytes = bytes;
+        self
+    }
+
+    /// Something that goes wrong from the first request on; several add up. [`EmbeddedKafka::faults`] has their handles, in
+    /// the same order.
+    ///
+    /// ```
+    /// use streams_broker::{ApiKey, EmbeddedKafka, ErrorCode, Fault};
+    ///
+    /// # fn main() -> Result<(), streams_broker::Error> {
+    /// // A coordinator that is not there yet, as on a cluster that has just started.
+    /// let slow = Fault::fail(ApiKey::FindCoordinator, ErrorCode::CoordinatorNotAvailable).first(3);
+    /// let kafka = EmbeddedKafka::builder().fault(slow).start()?;
+    /// // … clients start …
+    /// for fault in kafka.faults() {
+    ///     println!("struck {} times", fault.struck().len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
     /// Starts the broker and returns once it listens.
     ///
     /// # Errors
@@ -84,11 +204,9 @@ impl Builder {
     /// If the address is taken, a setting is unknown or a topic cannot be created.
     pub fn start(self) -> Result<EmbeddedKafka, Error> {
         let mut settings = Settings::broker();
-        for (name, value) in &self.settings {
-            settings
-                .set(name, value)
-                .map_err(|invalid| Error::Setting(invalid.to_string()))?;
-        }
+        settings
+            .set_all(&self.settings)
+            .map_err(|invalid| Error::Setting(invalid.to_string()))?;
         let refused = |source| Error::Listen {
             address: self.listen.clone(),
             source,
@@ -106,11 +224,21 @@ impl Builder {
         let shared = Arc::new(Shared::new(Broker::new(
             node,
             settings,
-            millis(self.marker_delay),
+            Limits {
+                marker_delay: millis(self.marker_delay),
+                log_bytes: self.max_log_bytes,
+                partitions: self.max_partitions,
+                coordinator_bytes: self.max_coordinator_bytes,
+                traffic_bytes: self.max_traffic_bytes,
+            },
         )));
+        for fault in self.faults {
+            // Its handle is in `EmbeddedKafka::faults`.
+            let _ = shared.faults.inject(fault);
+        }
         let kafka = EmbeddedKafka::run(listener, shared, bootstrap_servers)?;
-        for (name, partitions) in &self.topics {
-            kafka.create_topic(name, *partitions)?;
+        for (name, partitions, configs) in &self.topics {
+            kafka.create_topic_with_configs(name, *partitions, configs)?;
         }
         Ok(kafka)
     }
@@ -146,8 +274,8 @@ fn server_name(node: &Node) -> String {
 #[derive(Debug)]
 pub struct EmbeddedKafka {
     bootstrap_servers: String,
-    shared: Arc<Shared>,
-    cut: watch::Sender<u64>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) cut: watch::Sender<u64>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -171,6 +299,11 @@ impl EmbeddedKafka {
             topics: Vec::new(),
             settings: Vec::new(),
             marker_delay: Duration::ZERO,
+            max_log_bytes: MAX_LOG_BYTES,
+            max_partitions: MAX_PARTITIONS,
+            max_coordinator_bytes: MAX_COORDINATOR_BYTES,
+            max_traffic_bytes: MAX_TRAFFIC_BYTES,
+            faults: Vec::new(),
         }
     }
 
@@ -230,35 +363,42 @@ impl EmbeddedKafka {
     ///
     /// If it exists, or its name or number of partitions is illegal.
     pub fn create_topic(&self, name: &str, partitions: i32) -> Result<(), Error> {
-        let mut broker = self.shared.lock();
-        let created = broker.create_topic(name, partitions, Settings::topic());
+        self.create_topic_with_configs(name, partitions, &[] as &[(&str, &str)])
+    }
+
+    /// Creates a topic with configurations under Apache Kafka's names.
+    ///
+    /// ```
+    /// # use streams_broker::EmbeddedKafka;
+    /// # fn main() -> Result<(), streams_broker::Error> {
+    /// let kafka = EmbeddedKafka::start()?;
+    /// kafka.create_topic_with_configs("table", 4, &[("cleanup.policy", "compact")])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If it exists, or its name, number of partitions or a configuration is illegal.
+    pub fn create_topic_with_configs(
+        &self,
+        name: &str,
+        partitions: i32,
+        configs: &[(impl AsRef<str>, impl AsRef<str>)],
+    ) -> Result<(), Error> {
         let topic = |reason| Error::Topic {
             name: name.to_owned(),
             reason,
         };
-        created
-            .map(|_| ())
-            .map_err(|refused| topic(refused.message))
-    }
-
-    /// Makes something go wrong from now on.
-    pub fn inject(&self, fault: Fault) {
-        self.shared.faults.inject(fault);
-    }
-
-    /// Ends all faults.
-    pub fn clear_faults(&self) {
-        self.shared.faults.clear();
-    }
-
-    /// The requests that came, the oldest first; of very many the last 10,000.
-    pub fn requests(&self) -> Vec<SeenRequest> {
-        self.shared.faults.seen()
-    }
-
-    /// Moves the broker's clock forward: sessions end, transactions time out, as if that time had passed.
-    pub fn advance_clock(&self, by: Duration) {
-        self.shared.advance(by);
+        let mut settings = Settings::topic();
+        for (config, value) in configs {
+            let set = settings.set(config.as_ref(), value.as_ref());
+            set.map_err(|invalid| topic(invalid.to_string()))?;
+        }
+        let mut broker = self.shared.lock();
+        let created = broker.create_topic(name, partitions, settings);
+        created.map_err(|refused| topic(refused.message))?;
+        Ok(())
     }
 
     /// Deletes what the topics' retention doesn't keep, now and not only every `log.retention.check.interval.ms`.
@@ -266,13 +406,30 @@ impl EmbeddedKafka {
         self.shared.with(Broker::apply_retention);
     }
 
-    /// Restarts the broker: same port, same data, every connection cut.
+    /// Compacts the topics whose `cleanup.policy` has `compact`, now and not only every `log.cleaner.backoff.ms`.
     ///
-    /// Topics, committed offsets and transactions are there again, as from Apache Kafka's logs: an open transaction is
-    /// still open, a stable group still has its members; a rebalance that was going on begins anew.
-    pub fn restart(&self) {
-        self.shared.with(Broker::restarted);
-        self.cut.send_modify(|count| *count += 1);
+    /// Of each key the last record stays, at its offset. All but the last batch of a partition is compacted, as if a new
+    /// segment had begun; what lies above the last stable offset, or is younger than `min.compaction.lag.ms`, is not.
+    /// Tombstones go with the first compaction after `delete.retention.ms`.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use streams_broker::EmbeddedKafka;
+    /// # fn main() -> Result<(), streams_broker::Error> {
+    /// let kafka = EmbeddedKafka::builder().setting("log.cleanup.policy", "compact").start()?;
+    /// // … clients write keys, and delete some …
+    /// kafka.compact();
+    /// // A day later the deleted ones leave nothing behind.
+    /// kafka.advance_clock(Duration::from_secs(24 * 3600));
+    /// kafka.compact();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn compact(&self) {
+        self.shared.with(|broker| {
+            let now = broker.now();
+            broker.topics.compact(Reach::Everything, now);
+        });
     }
 
     /// Shuts down: connections are closed, the port is free, the data are gone.

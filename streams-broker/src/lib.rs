@@ -1,33 +1,81 @@
 //! An Apache Kafka broker inside the process, for tests and quick starts.
 //!
 //! It speaks Kafka's protocol over TCP on a port of its own, so any Kafka client works with it, and it does what clients
-//! rely on: idempotent producers, transactions with markers and fencing, read-committed consumers, consumer groups.
-//! It starts in milliseconds and needs no JVM, no Docker and no files.
+//! rely on: idempotent producers, transactions with markers and fencing, read-committed consumers, consumer groups of
+//! both protocols, compaction and retention. It starts in milliseconds and needs no JVM, no Docker and no files. And it
+//! does harm on command: see [`Fault`].
+//!
+//! A test of an application that uses Kafka, whatever client it has, here with the crate `rdkafka`:
 //!
 //! ```
-//! use streams_broker::EmbeddedKafka;
+//! use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+//! use rdkafka::ClientConfig;
+//! use std::time::Duration;
+//! use streams_broker::{ApiKey, EmbeddedKafka, Fault};
 //!
-//! # fn main() -> Result<(), streams_broker::Error> {
-//! let kafka = EmbeddedKafka::builder().topic("input", 4).start()?;
-//! println!("bootstrap.servers={}", kafka.bootstrap_servers());
-//! kafka.create_topic("output", 4)?;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let kafka = EmbeddedKafka::builder().topic("orders", 4).start()?;
+//! // The first answer to a produce request is lost on its way: the record is there, and its producer doesn't know.
+//! let lost = kafka.inject(Fault::cut_after(ApiKey::Produce).topic("orders").first(1));
+//!
+//! let mut config = ClientConfig::new();
+//! config.set("bootstrap.servers", kafka.bootstrap_servers()).set("enable.idempotence", "true");
+//! let producer: BaseProducer = config.create()?;
+//! producer.send(BaseRecord::to("orders").partition(0).key("k").payload("v")).map_err(|(error, _)| error)?;
+//! producer.flush(Duration::from_secs(20))?;
+//!
+//! assert_eq!(lost.struck().len(), 1);
+//! let sent = kafka.requests().into_iter().filter(|request| request.api == ApiKey::Produce);
+//! assert!(sent.count() >= 2, "the record was sent again, and is there once");
 //! # Ok(())
 //! # }
 //! ```
 //!
+//! | | |
+//! |---|---|
+//! | topics, settings, limits, the address | [`EmbeddedKafka::builder`] |
+//! | errors, lost answers, late and held requests | [`EmbeddedKafka::inject`], [`EmbeddedKafka::faults`] |
+//! | restarts with the data or without, pauses, refused connections | [`EmbeddedKafka::restart`] and its neighbours |
+//! | what clients asked for | [`EmbeddedKafka::requests`], [`Injected::seen`] |
+//! | time | [`EmbeddedKafka::advance_clock`], [`EmbeddedKafka::compact`], [`EmbeddedKafka::apply_retention`] |
+//!
 //! # Where it differs from Apache Kafka
 //!
-//! It is for development and tests. Everything is in memory and gone with the process; there is one broker without
-//! replication, access control, TLS, quotas, tiered storage or share groups. Beyond that:
+//! It is for development and tests. Everything is in memory and gone with the process. It is one broker that is its own
+//! controller, without replication, persistence over the death of the process, access control, TLS, SASL, quotas,
+//! delegation tokens, client telemetry, tiered storage, share groups or streams groups; none of their APIs is advertised.
+//! Beyond that:
 //!
-//! - Only classic groups, not the `consumer` protocol of KIP-848; committed offsets do not expire.
-//! - `cleanup.policy=compact` is accepted, and records without a key are refused, but nothing is compacted. Retention
-//!   works on batches, since there are no segments. Batches are never recompressed.
-//! - The time of a record inside a compressed batch is not read: ListOffsets answers with the batch's first offset.
-//! - Two delays are zero, so that tests don't wait: `group.initial.rebalance.delay.ms`, and the time until the markers
-//!   of an ended transaction are written. [`Builder::marker_delay`] makes clients meet CONCURRENT_TRANSACTIONS as they
-//!   do on a real cluster.
-//! - Transactions are those of clients that register partitions themselves (`transaction.version` 1).
+//! - **Groups.** The `uniform` assignor may choose other partitions than Apache Kafka's where members subscribe to different
+//!   topics. A consumer's regular expression is Rust's `regex` here and RE2/J there: both know RE2's syntax, but Rust's
+//!   knows more (`(?x)`, `[a-z&&[^b]]`), refuses `\C` and `\Q…\E`, and bounds what an expression may grow to. A classic
+//!   group of which an assignment cannot be read takes no member of the consumer protocol: the answer is
+//!   GROUP_ID_NOT_FOUND, where Apache Kafka's is UNKNOWN_SERVER_ERROR.
+//! - **Producers.** Requests that are wrong in more than one way may get another of their error codes.
+//! - **Logs.** Retention deletes batch by batch, not segment by segment, so it leaves less than Apache Kafka does.
+//!   Compaction keeps off the batches that would lie in the segment that is appended to; a batch that it shortens is not
+//!   compressed again. A batch whose records are not numbered 0, 1, 2 … is refused, where Apache Kafka takes it as it is or
+//!   numbers them anew; so is one whose records take more than 64 MiB when they are decompressed (MESSAGE_TOO_LARGE), or
+//!   one of which a compressed record is shorter or longer than it says. A topic's `compression.type` other than
+//!   `producer` is stored and has no effect, and so is `min.insync.replicas`. ListOffsets passes over records that were
+//!   deleted where it looks for a time, and also over such batches where it looks for the largest. DescribeLogDirs
+//!   tells of one directory, `/memory`. A leader's epoch is 0, also after a restart.
+//! - **Topics.** There are no internal topics: nothing is told of `__consumer_offsets` and `__transaction_state`, and
+//!   nobody can read them, but no other topic may have their names.
+//! - **Memory.** What clients make the broker keep is bounded by [`Builder::max_log_bytes`], [`Builder::max_partitions`],
+//!   [`Builder::max_coordinator_bytes`] and [`Builder::max_traffic_bytes`]; what is above is POLICY_VIOLATION, which Apache
+//!   Kafka answers to nothing of the kind. What a request names more than once is answered once, also where Apache Kafka
+//!   answers each time (descriptions of groups, producers, transactions and configurations, OffsetFetch).
+//! - **Configurations.** The broker's are fixed at the start, and clients' metrics and groups have none: only topics' can
+//!   be altered. Of the broker's there are those that have an effect here; any other is an error at the start. Topics'
+//!   settings of replication and tiered storage have no effect.
+//! - **Time.** Two delays are zero, so that tests don't wait: `group.initial.rebalance.delay.ms`, and the time until the
+//!   markers of an ended transaction are written. [`Builder::marker_delay`] makes clients meet CONCURRENT_TRANSACTIONS as
+//!   they do on a real cluster. Expired transactional ids are looked for with the scan for late transactions, not once an
+//!   hour. Waits of a fetch go by the machine's clock, everything else by the broker's own.
+//! - **Versions.** Of those of Apache Kafka 4.3 these are missing: AddPartitionsToTxn 4 and 5 (brokers' own),
+//!   WriteTxnMarkers 2 (the same), DescribeLogDirs 5 (cordoned directories). Two-phase commit (KIP-939) is not known.
+//!   The tagged fields of Fetch that only replicas send are refused.
 //!
 //! # Files
 //!
@@ -36,26 +84,35 @@
 //! | `embedded` | the handle and its builder |
 //! | `server` | connections and frames |
 //! | `api` | one file an API key: protocol structures to and from the concepts below |
-//! | `broker` | the whole state behind one lock; what happens by time |
+//! | `broker`, `shared` | the whole state, and what happens by time; the lock around it |
+//! | `budget` | how much memory something may hold |
 //! | `log` | a partition: batches, producers' sequences, the last stable offset, aborted transactions |
 //! | `topics`, `settings` | names, partitions, configurations |
+//! | `sessions` | fetch sessions |
 //! | `transactions` | the transaction coordinator |
 //! | `groups` | the group coordinator and committed offsets |
-//! | `faults` | harm on command, and a record of the traffic |
+//! | `faults`, `harm` | harm on command, and a record of the traffic; the handle's methods for it |
 //! | `clock` | the one source of time |
 
 mod api;
 mod broker;
+mod budget;
 mod clock;
 mod embedded;
 mod faults;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod groups;
+mod harm;
 mod log;
 mod server;
+mod sessions;
 mod settings;
+mod shared;
 mod topics;
 mod transactions;
 
 pub use embedded::{Builder, EmbeddedKafka, Error};
-pub use faults::{Fault, SeenRequest};
+pub use faults::{Fault, Injected, SeenRequest};
+pub use kafka_protocol::ResponseError as ErrorCode;
 pub use kafka_protocol::messages::ApiKey;

@@ -10,9 +10,10 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::api::{self, Connection};
-use crate::broker::Shared;
+use crate::shared::Shared;
 
 /// Memory reserved ahead of a frame's bytes.
 const STEP: usize = 1 << 20;
@@ -24,6 +25,8 @@ const BUFFER: usize = 64 << 10;
 pub(crate) enum Closed {
     #[error("an injected fault")]
     Injected,
+    #[error("nothing was asked for connections.max.idle.ms")]
+    Idle,
     #[error("i/o: {0}")]
     Io(#[from] io::Error),
     #[error("a frame of {0} bytes")]
@@ -38,19 +41,33 @@ pub(crate) enum Closed {
 
 /// Accepts connections until the task is dropped; each is cut when `cut` changes.
 pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, cut: watch::Receiver<u64>) {
+    // Each connection has one of these beside this one.
+    let open = Arc::new(());
+    let most = shared.lock().settings.int("max.connections");
+    let most = usize::try_from(most).unwrap_or_default();
     loop {
+        shared.running().await;
         match listener.accept().await {
+            Ok((stream, _)) if shared.refuses() => refuse(stream),
+            Ok((stream, peer)) if Arc::strong_count(&open) > most => {
+                tracing::warn!(%peer, "refused: there are max.connections={most} connections");
+                refuse(stream);
+            }
             Ok((stream, peer)) => {
                 let mut cut = cut.clone();
                 // Whatever was cut before is not this connection's concern.
                 cut.mark_unchanged();
                 let connection = Connection::new(Arc::clone(&shared), peer.ip().to_string());
+                let open = Arc::clone(&open);
                 tokio::spawn(async move {
+                    let _open = open;
                     tokio::select! {
+                        // What is let go after the cut is dropped all the same.
+                        biased;
+                        _ = cut.changed() => {}
                         result = converse(stream, connection) => if let Err(error) = result {
                             tracing::debug!(%peer, %error, "connection closed");
                         },
-                        _ = cut.changed() => {}
                     }
                 });
             }
@@ -63,17 +80,31 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, cut: watch
     }
 }
 
+/// Closes a connection in a way that its client notices at once.
+fn refuse(stream: TcpStream) {
+    // If it cannot be reset, it is closed in order.
+    let _ = stream.set_zero_linger();
+}
+
 async fn converse(mut stream: TcpStream, mut connection: Connection) -> Result<(), Closed> {
     stream.set_nodelay(true)?;
     let (read, mut write) = stream.split();
     let mut read = BufReader::with_capacity(BUFFER, read);
     let largest = connection.largest_request();
-    while let Some(frame) = read_frame(&mut read, largest).await? {
+    let patience = connection.patience();
+    loop {
+        // A client that is answered asks again, or is taken for gone.
+        let frame = match patience {
+            Some(patience) => timeout(patience, read_frame(&mut read, largest))
+                .await
+                .map_err(|_| Closed::Idle)??,
+            None => read_frame(&mut read, largest).await?,
+        };
+        let Some(frame) = frame else { return Ok(()) };
         if let Some(answer) = api::answer(&mut connection, frame).await? {
             write.write_all(&answer).await?;
         }
     }
-    Ok(())
 }
 
 /// The next frame without its length; `None` at the end of the stream.

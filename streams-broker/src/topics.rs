@@ -1,21 +1,24 @@
 //! The topics: names, ids, configurations, partitions.
 //!
 //! Invariants: names obey Apache Kafka's rules, also that two names may not differ only in `.` and `_`; a topic's id is
-//! never used again, so a recreated topic is told apart from the one before.
+//! never used again, so a recreated topic is told apart from the one before; all topics together have no more partitions
+//! than is allowed.
 
 use std::collections::{BTreeMap, HashMap};
 
 use kafka_protocol::ResponseError;
 use uuid::Uuid;
 
+use crate::budget::Budget;
 use crate::clock::Millis;
-use crate::log::{Admission, Log, Retention};
+use crate::log::batch::Batch;
+use crate::log::{Admission, Compaction, ENDING_BYTES, Log, Reach, Retention, SegmentLimits};
 use crate::settings::{Invalid, Settings};
 
+/// The topics of Apache Kafka's own. There are none here, but nobody else's topic has their names.
+const INTERNAL: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
 /// The longest legal topic name.
 const LONGEST_NAME: usize = 249;
-/// More partitions than this in one request is a mistake.
-const MOST_PARTITIONS: i32 = 100_000;
 
 /// A topic.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(crate) struct Topic {
     pub(crate) settings: Settings,
     pub(crate) admission: Admission,
     pub(crate) retention: Retention,
+    /// Where the cleanup policy has `compact`.
+    pub(crate) compaction: Option<Compaction>,
 }
 
 impl Topic {
@@ -40,8 +45,14 @@ impl Topic {
 
     /// Follows its configurations after they have changed.
     pub(crate) fn configure(&mut self, settings: Settings, broker: &Settings) {
-        (self.admission, self.retention) = policies(&settings, broker);
+        (self.admission, self.retention, self.compaction) = policies(&settings, broker);
         self.settings = settings;
+    }
+
+    /// Whether the cleanup policy has `compact` and not `delete`.
+    pub(crate) fn is_only_compacted(&self, broker: &Settings) -> bool {
+        let policy = self.settings.for_topic(broker, "cleanup.policy");
+        self.compaction.is_some() && !policy.split(',').any(|word| word.trim() == "delete")
     }
 
     /// The number of partitions, as the protocol has it.
@@ -51,7 +62,7 @@ impl Topic {
 }
 
 /// What a topic's partitions admit and keep, by its configurations and the broker's.
-fn policies(own: &Settings, broker: &Settings) -> (Admission, Retention) {
+fn policies(own: &Settings, broker: &Settings) -> (Admission, Retention, Option<Compaction>) {
     let text = |name: &str| own.for_topic(broker, name);
     let number = |name: &str| text(name).parse::<i64>().unwrap_or(i64::MAX);
     let policy = |wanted: &str| {
@@ -60,8 +71,20 @@ fn policies(own: &Settings, broker: &Settings) -> (Admission, Retention) {
             .any(|word| word.trim() == wanted)
     };
     let limit = |name: &str| Some(number(name)).filter(|limit| *limit >= 0 && policy("delete"));
+    let size = |name: &str| usize::try_from(number(name)).unwrap_or(usize::MAX);
+    let compaction = policy("compact").then(|| Compaction {
+        min_lag: number("min.compaction.lag.ms"),
+        max_lag: number("max.compaction.lag.ms"),
+        delete_retention: number("delete.retention.ms"),
+        dirty_ratio: text("min.cleanable.dirty.ratio").parse().unwrap_or(0.5),
+    });
+    let longest = compaction.map_or(i64::MAX, |compaction| compaction.max_lag.max(1));
     let admission = Admission {
-        max_bytes: usize::try_from(number("max.message.bytes")).unwrap_or(usize::MAX),
+        max_bytes: size("max.message.bytes"),
+        segments: SegmentLimits {
+            bytes: size("segment.bytes"),
+            time: number("segment.ms").min(longest),
+        },
         stamp: text("message.timestamp.type") == "LogAppendTime",
         before: number("message.timestamp.before.max.ms"),
         after: number("message.timestamp.after.max.ms"),
@@ -71,7 +94,20 @@ fn policies(own: &Settings, broker: &Settings) -> (Admission, Retention) {
         time: limit("retention.ms"),
         bytes: limit("retention.bytes").and_then(|bytes| usize::try_from(bytes).ok()),
     };
-    (admission, retention)
+    (admission, retention, compaction)
+}
+
+/// A record may not have to wait for longer than it may wait.
+pub(crate) fn check_lags(own: &Settings, broker: &Settings) -> Result<(), Refused> {
+    let lag = |name: &str| own.for_topic(broker, name).parse().unwrap_or(0_i64);
+    let (least, most) = (lag("min.compaction.lag.ms"), lag("max.compaction.lag.ms"));
+    if least <= most {
+        return Ok(());
+    }
+    let message = format!(
+        "min.compaction.lag.ms ({least}) must not be larger than max.compaction.lag.ms ({most})."
+    );
+    Err(Refused::new(ResponseError::InvalidConfig, message))
 }
 
 /// A refusal with the words that go with it.
@@ -103,14 +139,43 @@ impl From<Invalid> for Refused {
 }
 
 /// All topics.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Topics {
     by_name: BTreeMap<String, Topic>,
     names: HashMap<Uuid, String>,
     created: u128,
+    /// Of all logs together.
+    memory: Budget,
+    /// How many partitions there may be.
+    most_partitions: usize,
 }
 
 impl Topics {
+    pub(crate) fn new(most_partitions: usize, most_bytes: usize) -> Self {
+        Self {
+            by_name: BTreeMap::new(),
+            names: HashMap::new(),
+            created: 0,
+            memory: Budget::new(most_bytes),
+            most_partitions,
+        }
+    }
+
+    /// Whether there is room for so many more partitions.
+    fn check_room(&self, more: i32) -> Result<(), Refused> {
+        let topics = self.by_name.values();
+        let present: usize = topics.map(|topic| topic.partitions.len()).sum();
+        let more = usize::try_from(more).unwrap_or_default();
+        if present.saturating_add(more) <= self.most_partitions {
+            return Ok(());
+        }
+        let message = format!(
+            "The embedded broker has {present} partitions, and may have {}: see Builder::max_partitions.",
+            self.most_partitions
+        );
+        Err(Refused::new(ResponseError::PolicyViolation, message))
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&Topic> {
         self.by_name.get(name)
     }
@@ -137,9 +202,34 @@ impl Topics {
             .map(|(name, topic)| (name.as_str(), topic))
     }
 
+    /// Whether the logs have room for a batch, and for the end of its transaction.
+    pub(crate) fn reserve(&mut self, batch: &Batch) -> Result<(), ResponseError> {
+        let ending = if batch.has_producer() {
+            ENDING_BYTES
+        } else {
+            0
+        };
+        self.reserve_bytes(batch.bytes.len().saturating_add(ending))
+    }
+
+    /// Whether the logs have room for the ends of a transaction in so many partitions.
+    pub(crate) fn reserve_endings(&mut self, partitions: usize) -> Result<(), ResponseError> {
+        self.reserve_bytes(partitions.saturating_mul(ENDING_BYTES))
+    }
+
+    fn reserve_bytes(&mut self, more: usize) -> Result<(), ResponseError> {
+        let logs = self.by_name.values().flat_map(|topic| &topic.partitions);
+        if self.memory.reserve(more, || logs.map(Log::footprint).sum()) {
+            return Ok(());
+        }
+        let most = self.memory.most();
+        tracing::warn!("refused: the logs hold {most} bytes, the limit");
+        Err(ResponseError::PolicyViolation)
+    }
+
     /// Whether a topic of this name and partition count may be created.
     pub(crate) fn check(&self, name: &str, partitions: i32) -> Result<(), Refused> {
-        if self.by_name.contains_key(name) {
+        if self.by_name.contains_key(name) || is_internal(name) {
             return Err(Refused::new(
                 ResponseError::TopicAlreadyExists,
                 format!("Topic '{name}' already exists."),
@@ -150,7 +240,8 @@ impl Topics {
             let message = format!("Topic '{name}' collides with existing topic: {other}");
             return Err(Refused::new(ResponseError::InvalidTopicException, message));
         }
-        check_count(partitions)
+        check_count(partitions)?;
+        self.check_room(partitions)
     }
 
     /// Creates a topic.
@@ -162,7 +253,7 @@ impl Topics {
         broker: &Settings,
     ) -> Result<&Topic, Refused> {
         self.check(name, partitions)?;
-        let (admission, retention) = policies(&settings, broker);
+        let (admission, retention, compaction) = policies(&settings, broker);
         self.created += 1;
         // A random-looking but repeatable id; the version and variant bits make it a well-formed one.
         let mixed = self
@@ -177,7 +268,16 @@ impl Topics {
             settings,
             admission,
             retention,
+            compaction,
         }))
+    }
+
+    /// Deletes all, but never gives the same ids again.
+    pub(crate) fn clear(&mut self) {
+        *self = Topics {
+            created: self.created,
+            ..Topics::new(self.most_partitions, self.memory.most())
+        };
     }
 
     /// Deletes a topic with all it holds.
@@ -207,22 +307,41 @@ impl Topics {
         }
     }
 
+    /// Forgets the producers that have written nothing since, in each partition.
+    pub(crate) fn expire_producers(&mut self, until: Millis) {
+        let topics = self.by_name.values_mut();
+        let logs = topics.flat_map(|topic| &mut topic.partitions);
+        logs.for_each(|log| log.expire_producers(until));
+    }
+
+    /// Compacts every compacted topic.
+    pub(crate) fn compact(&mut self, reach: Reach, now: Millis) {
+        for topic in self.by_name.values_mut() {
+            let Some(compaction) = topic.compaction else {
+                continue;
+            };
+            let logs = topic.partitions.iter_mut();
+            logs.for_each(|log| log.compact(compaction, reach, now));
+        }
+    }
+
     /// Adds partitions up to `count`.
     pub(crate) fn grow(&mut self, name: &str, count: i32, only_check: bool) -> Result<(), Refused> {
-        let Some(topic) = self.by_name.get_mut(name) else {
+        let Some(topic) = self.by_name.get(name) else {
             return Err(Refused::new(
                 ResponseError::UnknownTopicOrPartition,
                 "This server does not host this topic.",
             ));
         };
         let present = topic.partition_count();
-        if count <= present || count > MOST_PARTITIONS {
+        if count <= present {
             let message = format!(
                 "The topic {name} currently has {present} partition(s); {count} would not be an increase."
             );
             return Err(Refused::new(ResponseError::InvalidPartitions, message));
         }
-        if !only_check {
+        self.check_room(count - present)?;
+        if let Some(topic) = self.by_name.get_mut(name).filter(|_| !only_check) {
             topic
                 .partitions
                 .extend((present..count).map(|_| Log::default()));
@@ -231,7 +350,20 @@ impl Topics {
     }
 }
 
-fn check_name(name: &str) -> Result<(), Refused> {
+#[cfg(test)]
+impl Default for Topics {
+    fn default() -> Self {
+        Topics::new(1_000, usize::MAX)
+    }
+}
+
+/// Whether the name is that of a topic of Apache Kafka's own.
+pub(crate) fn is_internal(name: &str) -> bool {
+    INTERNAL.contains(&name)
+}
+
+/// Whether a topic may have the name.
+pub(crate) fn check_name(name: &str) -> Result<(), Refused> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let wrong = if name.is_empty() {
         "the empty string is not allowed"
@@ -251,7 +383,7 @@ fn check_name(name: &str) -> Result<(), Refused> {
 }
 
 fn check_count(partitions: i32) -> Result<(), Refused> {
-    if (1..=MOST_PARTITIONS).contains(&partitions) {
+    if partitions >= 1 {
         return Ok(());
     }
     Err(Refused::new(
@@ -272,6 +404,10 @@ fn collide(one: &str, other: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn none() -> Topics {
+        Topics::new(20, usize::MAX)
+    }
+
     fn create(topics: &mut Topics, name: &str, partitions: i32) -> Result<Uuid, ResponseError> {
         topics
             .create(name, partitions, Settings::topic(), &Settings::broker())
@@ -281,7 +417,7 @@ mod tests {
 
     #[test]
     fn names_obey_kafkas_rules() {
-        let mut topics = Topics::default();
+        let mut topics = none();
         let long = "x".repeat(250);
         for name in ["", ".", "..", "a b", "ä", long.as_str()] {
             assert_eq!(
@@ -306,7 +442,7 @@ mod tests {
 
     #[test]
     fn a_recreated_topic_has_another_id() {
-        let mut topics = Topics::default();
+        let mut topics = none();
         let first = create(&mut topics, "a", 1);
         assert!(topics.delete("a").is_ok());
         assert_ne!(first, create(&mut topics, "a", 1));
@@ -314,8 +450,23 @@ mod tests {
     }
 
     #[test]
+    fn there_are_no_more_partitions_than_is_allowed() {
+        let mut topics = none();
+        assert!(create(&mut topics, "a", 15).is_ok());
+        assert_eq!(
+            create(&mut topics, "b", 6),
+            Err(ResponseError::PolicyViolation)
+        );
+        assert!(create(&mut topics, "b", 5).is_ok());
+        let grown = topics.grow("b", 6, true).map_err(|refused| refused.code);
+        assert_eq!(grown, Err(ResponseError::PolicyViolation));
+        assert!(topics.delete("a").is_ok());
+        assert!(topics.grow("b", 20, false).is_ok());
+    }
+
+    #[test]
     fn partitions_only_grow() {
-        let mut topics = Topics::default();
+        let mut topics = none();
         assert!(create(&mut topics, "a", 2).is_ok());
         assert!(topics.grow("a", 2, false).is_err());
         assert!(topics.grow("a", 4, true).is_ok());

@@ -22,7 +22,12 @@ fn spawn(arguments: &[&str]) -> (Child, String) {
 
 #[test]
 fn it_says_its_real_port_and_ends_on_sigterm() {
-    let (mut child, line) = spawn(&["--listen", "127.0.0.1:0", "--topic", "input:4"]);
+    let (mut child, line) = spawn(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--topic",
+        "input:4:cleanup.policy=compact,delete",
+    ]);
     let address = line
         .split_whitespace()
         .find(|word| word.starts_with("127.0.0.1:"))
@@ -39,10 +44,32 @@ fn it_says_its_real_port_and_ends_on_sigterm() {
 }
 
 #[test]
+fn it_warns_when_it_listens_beyond_this_machine() {
+    for (address, warns) in [("0.0.0.0:0", true), ("127.0.0.1:0", false)] {
+        let child = Command::new(BINARY)
+            .args(["--listen", address])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = child.unwrap();
+        let mut line = String::new();
+        let output = child.stdout.take().unwrap();
+        BufReader::new(output).read_line(&mut line).unwrap();
+        child.kill().unwrap();
+        let said = child.wait_with_output().unwrap().stderr;
+        let said = String::from_utf8(said).unwrap();
+        assert_eq!(said.contains("access control"), warns, "{address}: {said}");
+    }
+}
+
+#[test]
 fn it_refuses_what_it_cannot_do() {
     for arguments in [
         ["--topic", "a b:1"],
         ["--topic", "a:many"],
+        ["--topic", "a:1:compact"],
+        ["--topic", "a:1:cleanup.policy=compress"],
+        ["--setting", "max.connections=-1"],
         ["--setting", "no.such=1"],
     ] {
         let output = Command::new(BINARY)
@@ -52,5 +79,24 @@ fn it_refuses_what_it_cannot_do() {
             .unwrap();
         assert!(!output.status.success());
         assert!(!output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn its_help_names_every_option_and_what_it_is_for() {
+    let output = Command::new(BINARY).arg("--help").output().unwrap();
+    assert!(output.status.success());
+    let help = String::from_utf8(output.stdout).unwrap();
+    for said in [
+        "--listen",
+        "--topic",
+        "--setting",
+        "--max-log-bytes",
+        "--max-partitions",
+        "--max-coordinator-bytes",
+        "development and tests",
+        "Examples:",
+    ] {
+        assert!(help.contains(said), "{said} in {help}");
     }
 }

@@ -1,5 +1,7 @@
 //! AddPartitionsToTxn: registers partitions in the producer's transaction; all of them or none.
 
+use std::collections::BTreeSet;
+
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::add_partitions_to_txn_response::{
     AddPartitionsToTxnPartitionResult, AddPartitionsToTxnTopicResult,
@@ -8,7 +10,8 @@ use kafka_protocol::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnResp
 
 use super::{Context, code, fenced_as};
 use crate::broker::Broker;
-use crate::transactions::{Partitions, ProducerIdentity};
+use crate::topics::is_internal;
+use crate::transactions::{ClientVersion, Partitions, ProducerIdentity};
 
 pub(super) fn handle(
     broker: &mut Broker,
@@ -16,7 +19,9 @@ pub(super) fn handle(
     request: AddPartitionsToTxnRequest,
 ) -> AddPartitionsToTxnResponse {
     let topics = &request.v3_and_below_topics;
-    let exists = |topic: &str, partition: i32| broker.topics.log(topic, partition).is_some();
+    let injected = context.check().is_err();
+    let exists =
+        |topic: &str, partition: i32| injected || broker.topics.log(topic, partition).is_some();
     let all = topics.iter().all(|topic| {
         topic
             .partitions
@@ -30,11 +35,11 @@ pub(super) fn handle(
     };
     let results = topics.iter().map(|topic| {
         let one = |partition: &i32| {
-            let there = broker.topics.log(&topic.name, *partition).is_some();
-            let result = if there {
-                result
-            } else {
-                Err(ResponseError::UnknownTopicOrPartition)
+            let there = injected || broker.topics.log(&topic.name, *partition).is_some();
+            let result = match there {
+                _ if is_internal(&topic.name) => Err(ResponseError::TopicAuthorizationFailed),
+                true => result,
+                false => Err(ResponseError::UnknownTopicOrPartition),
             };
             AddPartitionsToTxnPartitionResult::default()
                 .with_partition_index(*partition)
@@ -66,9 +71,12 @@ fn add(
             .or_default()
             .extend(&topic.partitions);
     }
+    let count = partitions.values().map(BTreeSet::len).sum();
+    broker.topics.reserve_endings(count)?;
     let now = broker.now();
-    let added = broker
-        .transactions
-        .add_partitions(id, producer, &partitions, now);
+    let added =
+        broker
+            .transactions
+            .add_partitions(id, producer, &partitions, ClientVersion::V1, now);
     added.map_err(|error| fenced_as(error, context.version >= 2))
 }

@@ -42,10 +42,14 @@ fn delete(
     asked: &DeleteRecordsPartition,
 ) -> Result<i64, ResponseError> {
     context.check()?;
-    let log = broker
-        .topics
-        .log_mut(topic, asked.partition_index)
-        .ok_or(ResponseError::UnknownTopicOrPartition)?;
+    let unknown = ResponseError::UnknownTopicOrPartition;
+    let topic = broker.topics.get_mut(topic).ok_or(unknown)?;
+    let compacted = topic.is_only_compacted(&broker.settings);
+    let log = topic.log_mut(asked.partition_index).ok_or(unknown)?;
+    // A compacted topic keeps the last record of each key.
+    if compacted {
+        return Err(ResponseError::PolicyViolation);
+    }
     match asked.offset {
         ALL => log.delete_before(log.end()),
         offset if offset < 0 => Err(ResponseError::OffsetOutOfRange),

@@ -7,13 +7,14 @@ use kafka_protocol::messages::describe_configs_response::{
 };
 use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 
+use super::once::once;
 use super::{Context, text};
 use crate::broker::Broker;
 use crate::settings::{Definition, Settings};
-use crate::topics::Refused;
+use crate::topics::{Refused, check_name};
 
 pub(super) const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
+pub(super) const BROKER: i8 = 4;
 /// Where a value comes from, in the protocol's numbers.
 pub(super) const TOPIC_OVERRIDE: i8 = 1;
 const STATIC_BROKER: i8 = 4;
@@ -24,7 +25,10 @@ pub(super) fn handle(
     context: &Context<'_>,
     request: DescribeConfigsRequest,
 ) -> DescribeConfigsResponse {
-    let results = request.resources.into_iter().map(|resource| {
+    let resources = once(request.resources, |resource| {
+        (resource.resource_type, resource.resource_name.clone())
+    });
+    let results = resources.map(|resource| {
         let result = DescribeConfigsResult::default().with_resource_type(resource.resource_type);
         let result = match describe(broker, context, &resource) {
             Ok(configs) => result.with_configs(configs),
@@ -45,6 +49,7 @@ fn describe(
     context.check()?;
     let (own, override_source) = match resource.resource_type {
         TOPIC => {
+            check_name(&resource.resource_name)?;
             let unknown = || {
                 Refused::new(
                     ResponseError::UnknownTopicOrPartition,

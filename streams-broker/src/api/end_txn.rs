@@ -1,11 +1,14 @@
 //! EndTxn: decides the outcome of the producer's transaction.
 
-use kafka_protocol::messages::{EndTxnRequest, EndTxnResponse};
+use kafka_protocol::messages::{EndTxnRequest, EndTxnResponse, ProducerId};
 
-use super::{Context, code, fenced_as};
+use super::{Context, fenced_as};
 use crate::broker::Broker;
 use crate::log::batch::Outcome;
-use crate::transactions::ProducerIdentity;
+use crate::transactions::{ClientVersion, ProducerIdentity};
+
+/// The version from which on an end raises the epoch (KIP-890).
+const BUMPS_EPOCH: i16 = 5;
 
 pub(super) fn handle(
     broker: &mut Broker,
@@ -21,16 +24,31 @@ pub(super) fn handle(
     } else {
         Outcome::Abort
     };
+    let version = if context.version >= BUMPS_EPOCH {
+        ClientVersion::V2
+    } else {
+        ClientVersion::V1
+    };
+    let now = broker.now();
     let ended = context.check().and_then(|()| {
-        broker
-            .transactions
-            .end(&request.transactional_id, producer, outcome)
+        let id = &request.transactional_id;
+        broker.transactions.end(id, producer, outcome, version, now)
     });
-    let result = ended.map(|ending| {
-        if let Some(ending) = ending {
-            broker.decide(ending);
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(error) => {
+            let error = fenced_as(error, context.version >= 2);
+            return EndTxnResponse::default().with_error_code(error.code());
         }
-    });
-    let result = result.map_err(|error| fenced_as(error, context.version >= 2));
-    EndTxnResponse::default().with_error_code(code(result))
+    };
+    if let Some(ending) = ended.ending {
+        broker.decide(ending);
+    }
+    let response = EndTxnResponse::default();
+    if version == ClientVersion::V1 {
+        return response;
+    }
+    response
+        .with_producer_id(ProducerId(ended.producer.id))
+        .with_producer_epoch(ended.producer.epoch)
 }

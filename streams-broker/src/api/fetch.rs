@@ -1,6 +1,6 @@
 //! Fetch: reads partitions, and waits for records where there are too few.
 //!
-//! Every request is a full one: fetch sessions are not kept, which the protocol allows.
+//! What is read is the request's own list, or what its session ([`crate::sessions`]) remembers.
 
 use std::time::Duration;
 
@@ -9,12 +9,14 @@ use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::{
     AbortedTransaction, FetchableTopicResponse, PartitionData,
 };
-use kafka_protocol::messages::{FetchRequest, FetchResponse, ProducerId, TopicName};
+use kafka_protocol::messages::{FetchRequest, FetchResponse, ProducerId};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Context, text};
+use super::Context;
+use super::once::once;
 use crate::broker::Broker;
 use crate::log::{Isolation, Limit, Log, Read};
+use crate::sessions::{News, Plan, SessionClaim, TopicKey, Wanted};
 
 /// The answer for one partition, before its bytes are put together.
 struct Part {
@@ -32,21 +34,34 @@ impl Part {
             offsets: (-1, -1, -1),
         }
     }
+
+    fn news(&self) -> News {
+        let (end, _, start) = self.offsets;
+        News {
+            has_records: self.result.as_ref().is_ok_and(|read| read.size > 0),
+            failed: self.result.is_err(),
+            end,
+            start,
+        }
+    }
 }
 
+/// Everything that was read for a plan, in its order.
 struct Attempt {
-    topics: Vec<(TopicName, uuid::Uuid, Vec<Part>)>,
+    parts: Vec<Part>,
     size: usize,
     failed: bool,
 }
 
 /// Answers when there is enough, when something is wrong, or when the time is up.
-pub(super) async fn handle(context: &Context<'_>, request: FetchRequest) -> Option<FetchResponse> {
-    if request.session_id != 0 && request.session_epoch > 0 {
-        // A session that was never given out: the client makes full requests then.
-        let code = ResponseError::FetchSessionIdNotFound.code();
-        return Some(FetchResponse::default().with_error_code(code));
-    }
+pub(super) async fn handle(
+    context: &Context<'_>,
+    mut request: FetchRequest,
+) -> Option<FetchResponse> {
+    let plan = match plan(context, &mut request) {
+        Ok(plan) => plan,
+        Err(error) => return Some(FetchResponse::default().with_error_code(error.code())),
+    };
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or_default());
     let deadline = Instant::now() + wait;
     let enough = usize::try_from(request.min_bytes).unwrap_or_default();
@@ -54,75 +69,126 @@ pub(super) async fn handle(context: &Context<'_>, request: FetchRequest) -> Opti
         let late = Instant::now() >= deadline;
         let attempt = {
             let mut broker = context.shared.lock();
-            let attempt = read_all(&broker, &request, context);
-            if !late {
-                register(&mut broker, context, &request);
+            let attempt = read_all(&broker, &plan, &request, context);
+            if late || attempt.failed || attempt.size >= enough {
+                let news: Vec<_> = attempt.parts.iter().map(Part::news).collect();
+                broker.sessions.answered(&plan, &news);
+                Some(attempt)
+            } else {
+                register(&mut broker, context, &plan);
+                None
             }
-            attempt
         };
-        if late || attempt.failed || attempt.size >= enough {
-            return Some(respond(attempt));
+        if let Some(attempt) = attempt {
+            return Some(respond(&plan, attempt));
         }
         // Whether records came or the time is up is seen by looking again.
         let _ = timeout_at(deadline, context.reader.notified()).await;
     }
 }
 
-fn topic_name(broker: &Broker, topic: &FetchTopic, by_id: bool) -> Option<TopicName> {
-    if by_id {
-        Some(TopicName(text(broker.topics.name_of(topic.topic_id)?)))
+fn plan(context: &Context<'_>, request: &mut FetchRequest) -> Result<Plan, ResponseError> {
+    let claim = SessionClaim {
+        id: request.session_id,
+        epoch: request.session_epoch,
+    };
+    let asked = std::mem::take(&mut request.topics);
+    let asked = asked.into_iter().flat_map(wanted);
+    let asked = last_of_each(asked.collect());
+    let forgotten: Vec<_> = std::mem::take(&mut request.forgotten_topics_data)
+        .into_iter()
+        .flat_map(|topic| {
+            let key = TopicKey {
+                name: topic.topic,
+                id: topic.topic_id,
+            };
+            let with_key = move |partition| (key.clone(), partition);
+            topic.partitions.into_iter().map(with_key)
+        })
+        .collect();
+    let mut broker = context.shared.lock();
+    let now = broker.now();
+    let slots = broker
+        .settings
+        .number("max.incremental.fetch.session.cache.slots");
+    let slots = usize::try_from(slots).unwrap_or_default();
+    broker.sessions.plan(claim, asked, &forgotten, slots, now)
+}
+
+/// Of a partition that is named more than once the last is meant (`FetchRequest.fetchData` in Apache Kafka).
+fn last_of_each(asked: Vec<Wanted>) -> Vec<Wanted> {
+    let mut last: Vec<_> = once(asked.into_iter().rev(), Wanted::key).collect();
+    last.reverse();
+    last
+}
+
+fn wanted(topic: FetchTopic) -> impl Iterator<Item = Wanted> {
+    let key = TopicKey {
+        name: topic.topic,
+        id: topic.topic_id,
+    };
+    let partitions = topic.partitions.into_iter();
+    partitions.map(move |asked| Wanted::new(key.clone(), asked))
+}
+
+/// From version 13 on topics are named by their ids.
+fn topic_name<'a>(
+    broker: &'a Broker,
+    context: &Context<'_>,
+    topic: &'a TopicKey,
+) -> Option<&'a str> {
+    if context.version >= 13 {
+        broker.topics.name_of(topic.id)
     } else {
-        Some(topic.topic.clone())
+        Some(&topic.name)
     }
 }
 
-fn register(broker: &mut Broker, context: &Context<'_>, request: &FetchRequest) {
-    for topic in &request.topics {
-        let Some(name) = topic_name(broker, topic, context.version >= 13) else {
+fn register(broker: &mut Broker, context: &Context<'_>, plan: &Plan) {
+    for wanted in &plan.partitions {
+        let Some(name) = topic_name(broker, context, &wanted.topic).map(str::to_owned) else {
             continue;
         };
-        for partition in &topic.partitions {
-            if let Some(log) = broker.topics.log_mut(&name, partition.partition) {
-                log.readers.register(context.reader);
-            }
+        if let Some(log) = broker.topics.log_mut(&name, wanted.asked.partition) {
+            log.readers.register(context.reader);
         }
     }
 }
 
-fn read_all(broker: &Broker, request: &FetchRequest, context: &Context<'_>) -> Attempt {
+fn read_all(
+    broker: &Broker,
+    plan: &Plan,
+    request: &FetchRequest,
+    context: &Context<'_>,
+) -> Attempt {
     let isolation = Isolation::from_wire(request.isolation_level);
+    let most = request
+        .max_bytes
+        .min(broker.settings.int("fetch.max.bytes"));
+    let most = usize::try_from(most).unwrap_or_default();
     let mut attempt = Attempt {
-        topics: Vec::new(),
+        parts: Vec::with_capacity(plan.partitions.len()),
         size: 0,
         failed: false,
     };
-    let most = usize::try_from(request.max_bytes).unwrap_or_default();
-    for topic in &request.topics {
-        let name = topic_name(broker, topic, context.version >= 13);
-        let mut parts = Vec::with_capacity(topic.partitions.len());
-        for asked in &topic.partitions {
-            let log = name
-                .as_deref()
-                .and_then(|name| broker.topics.log(name, asked.partition));
-            let limit = limit(asked, most.saturating_sub(attempt.size), attempt.size == 0);
-            let missing = if name.is_some() {
-                ResponseError::UnknownTopicOrPartition
-            } else {
-                ResponseError::UnknownTopicId
-            };
-            let mut part = read_one(log, asked, isolation, limit, missing);
-            if let Err(error) = context.check() {
-                part = Part::failed(asked.partition, error);
-            }
-            match &part.result {
-                Ok(read) => attempt.size += read.size,
-                Err(_) => attempt.failed = true,
-            }
-            parts.push(part);
+    for Wanted { topic, asked, .. } in &plan.partitions {
+        let name = topic_name(broker, context, topic);
+        let log = name.and_then(|name| broker.topics.log(name, asked.partition));
+        let limit = limit(asked, most.saturating_sub(attempt.size), attempt.size == 0);
+        let missing = if name.is_some() {
+            ResponseError::UnknownTopicOrPartition
+        } else {
+            ResponseError::UnknownTopicId
+        };
+        let part = match context.check() {
+            Ok(()) => read_one(log, asked, isolation, limit, missing),
+            Err(error) => Part::failed(asked.partition, error),
+        };
+        match &part.result {
+            Ok(read) => attempt.size += read.size,
+            Err(_) => attempt.failed = true,
         }
-        attempt
-            .topics
-            .push((name.unwrap_or_default(), topic.topic_id, parts));
+        attempt.parts.push(part);
     }
     attempt
 }
@@ -159,15 +225,29 @@ fn read_one(
     }
 }
 
-fn respond(attempt: Attempt) -> FetchResponse {
-    let topic = |(name, id, parts): (TopicName, uuid::Uuid, Vec<Part>)| {
-        let partitions = parts.into_iter().map(partition).collect();
-        FetchableTopicResponse::default()
-            .with_topic(name)
-            .with_topic_id(id)
-            .with_partitions(partitions)
-    };
-    FetchResponse::default().with_responses(attempt.topics.into_iter().map(topic).collect())
+/// Partitions of a topic that follow each other in the plan share an entry.
+fn respond(plan: &Plan, attempt: Attempt) -> FetchResponse {
+    let mut topics: Vec<FetchableTopicResponse> = Vec::new();
+    for (wanted, part) in plan.partitions.iter().zip(attempt.parts) {
+        if !plan.answers(wanted, part.news()) {
+            continue;
+        }
+        let TopicKey { name, id } = &wanted.topic;
+        match topics.last_mut() {
+            Some(topic) if topic.topic == *name && topic.topic_id == *id => {
+                topic.partitions.push(partition(part));
+            }
+            _ => topics.push(
+                FetchableTopicResponse::default()
+                    .with_topic(name.clone())
+                    .with_topic_id(*id)
+                    .with_partitions(vec![partition(part)]),
+            ),
+        }
+    }
+    FetchResponse::default()
+        .with_session_id(plan.session)
+        .with_responses(topics)
 }
 
 fn partition(part: Part) -> PartitionData {

@@ -7,7 +7,7 @@ use kafka_protocol::messages::incremental_alter_configs_request::{
 use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 
-use super::describe_configs::TOPIC;
+use super::altering::{Resource, alter, repeated, unclear};
 use super::{Context, text};
 use crate::broker::Broker;
 use crate::settings::{Kind, Settings};
@@ -23,8 +23,24 @@ pub(super) fn handle(
     context: &Context<'_>,
     request: IncrementalAlterConfigsRequest,
 ) -> IncrementalAlterConfigsResponse {
+    let key =
+        |resource: &AlterConfigsResource| (resource.resource_type, resource.resource_name.clone());
+    let twice = repeated(request.resources.iter().map(key));
     let responses = request.resources.into_iter().map(|resource| {
-        let result = alter(broker, context, &resource, request.validate_only);
+        let altered = Resource {
+            is_repeated: twice.contains(&key(&resource)),
+            kind: resource.resource_type,
+            name: &resource.resource_name,
+            dry: request.validate_only,
+        };
+        let result = alter(broker, context, &altered, |own, inherited| {
+            check(&resource.configs)?;
+            let mut settings = own.clone();
+            for config in &resource.configs {
+                change(&mut settings, inherited, config)?;
+            }
+            Ok(settings)
+        });
         let response = AlterConfigsResourceResponse::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name);
@@ -38,29 +54,21 @@ pub(super) fn handle(
     IncrementalAlterConfigsResponse::default().with_responses(responses.collect())
 }
 
-fn alter(
-    broker: &mut Broker,
-    context: &Context<'_>,
-    resource: &AlterConfigsResource,
-    dry: bool,
-) -> Result<(), Refused> {
-    context.check()?;
-    if resource.resource_type != TOPIC {
-        let message = "Only the configurations of topics can be altered.";
-        return Err(Refused::new(ResponseError::InvalidRequest, message));
+/// `ConfigAdminManager.preprocess`
+fn check(configs: &[AlterableConfig]) -> Result<(), Refused> {
+    if !repeated(configs.iter().map(|config| &config.name)).is_empty() {
+        return Err(unclear("Error due to duplicate config keys"));
     }
-    let topic = broker
-        .topics
-        .get_mut(&resource.resource_name)
-        .ok_or(ResponseError::UnknownTopicOrPartition)?;
-    let mut settings = topic.settings.clone();
-    for config in &resource.configs {
-        change(&mut settings, &broker.settings, config)?;
+    let mut nulls = configs
+        .iter()
+        .filter(|config| config.value.is_none() && config.config_operation != DELETE);
+    match nulls.next() {
+        Some(config) => Err(unclear(format!(
+            "Null value not supported for : {}",
+            &*config.name
+        ))),
+        None => Ok(()),
     }
-    if !dry {
-        topic.configure(settings, &broker.settings);
-    }
-    Ok(())
 }
 
 fn change(
@@ -74,12 +82,18 @@ fn change(
         return Ok(settings.set(name, value)?);
     }
     if config.config_operation == DELETE {
-        return Ok(settings.unset(name)?);
+        // What there is not is as good as deleted.
+        settings.unset(name);
+        return Ok(());
+    }
+    if !matches!(config.config_operation, APPEND | SUBTRACT) {
+        // Apache Kafka has no other code for it.
+        let message = format!("The operation on {name} is unknown.");
+        return Err(Refused::new(ResponseError::UnknownServerError, message));
     }
     let kind = settings.definition(name).map(|definition| definition.kind);
-    let is_list = kind == Some(Kind::List) && matches!(config.config_operation, APPEND | SUBTRACT);
-    if !is_list {
-        let message = format!("Config {name} is not a list, or the operation is unknown.");
+    if kind != Some(Kind::List) {
+        let message = format!("Config {name} is not a list.");
         return Err(Refused::new(ResponseError::InvalidConfig, message));
     }
     let changed = words(value);

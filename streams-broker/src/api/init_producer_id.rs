@@ -5,7 +5,7 @@ use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, Pr
 
 use super::{Context, fenced_as};
 use crate::broker::Broker;
-use crate::transactions::{NO_PRODUCER, ProducerIdentity};
+use crate::transactions::{NO_PRODUCER, ProducerIdentity, check_id};
 
 pub(super) fn handle(
     broker: &mut Broker,
@@ -34,9 +34,7 @@ fn initialise(
         return Ok(broker.transactions.fresh_producer());
     };
     let timeout = i64::from(request.transaction_timeout_ms);
-    if id.is_empty() {
-        return Err(ResponseError::InvalidRequest);
-    }
+    check_id(id)?;
     if timeout <= 0 || timeout > broker.settings.number("transaction.max.timeout.ms") {
         return Err(ResponseError::InvalidTransactionTimeout);
     }

@@ -6,7 +6,7 @@ use kafka_protocol::messages::join_group_response::JoinGroupResponseMember;
 use kafka_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 
 use super::{Context, text};
-use crate::groups::member::{Join, JoinRefused, Joined};
+use crate::groups::classic::member::{Join, JoinRefused, Joined};
 
 pub(super) async fn handle(
     context: &Context<'_>,
@@ -21,6 +21,7 @@ pub(super) async fn handle(
         broker.groups.join(
             &request.group_id,
             join(context, &request),
+            &broker.topics,
             &broker.settings,
             now,
         )

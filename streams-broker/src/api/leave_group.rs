@@ -12,23 +12,25 @@ pub(super) fn handle(
     request: LeaveGroupRequest,
 ) -> LeaveGroupResponse {
     let now = broker.now();
+    let (topics, settings) = (&broker.topics, &broker.settings);
+    let groups = &mut broker.groups;
+    let mut leave = |member_id: &str, instance: Option<&str>| {
+        context.check()?;
+        groups.leave(
+            &request.group_id,
+            member_id,
+            instance,
+            topics,
+            settings,
+            now,
+        )
+    };
     if context.version < 3 {
-        let left = |()| {
-            broker
-                .groups
-                .leave(&request.group_id, &request.member_id, None, now)
-        };
-        let result = context.check().and_then(left);
+        let result = leave(&request.member_id, None);
         return LeaveGroupResponse::default().with_error_code(code(result));
     }
     let members = request.members.into_iter().map(|member| {
-        let instance = member.group_instance_id.as_deref();
-        let left = |()| {
-            broker
-                .groups
-                .leave(&request.group_id, &member.member_id, instance, now)
-        };
-        let result = context.check().and_then(left);
+        let result = leave(&member.member_id, member.group_instance_id.as_deref());
         MemberResponse::default()
             .with_error_code(code(result))
             .with_member_id(member.member_id)

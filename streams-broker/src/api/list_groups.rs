@@ -6,13 +6,14 @@ use kafka_protocol::messages::{GroupId, ListGroupsRequest, ListGroupsResponse};
 use super::{Context, text};
 use crate::broker::Broker;
 
-const TYPE: &str = "classic";
-
 pub(super) fn handle(
     broker: &mut Broker,
     context: &Context<'_>,
     request: ListGroupsRequest,
 ) -> ListGroupsResponse {
+    if let Err(error) = context.check() {
+        return ListGroupsResponse::default().with_error_code(error.code());
+    }
     let wanted = |filter: &[kafka_protocol::protocol::StrBytes], word: &str| {
         filter.is_empty()
             || filter
@@ -20,20 +21,20 @@ pub(super) fn handle(
                 .any(|wanted| wanted.eq_ignore_ascii_case(word))
     };
     let groups = broker.groups.iter();
-    let groups = groups.filter(|(_, group)| wanted(&request.states_filter, group.state));
+    let groups = groups.filter(|(_, group)| wanted(&request.states_filter, group.state_name()));
     let groups = groups
-        .filter(|_| wanted(&request.types_filter, TYPE))
+        .filter(|(_, group)| wanted(&request.types_filter, group.type_name()))
         .map(|(id, group)| {
             let listed = ListedGroup::default()
                 .with_group_id(GroupId(text(id)))
-                .with_protocol_type(text(group.protocol_type));
+                .with_protocol_type(text(group.protocol_type()));
             let listed = if context.version >= 4 {
-                listed.with_group_state(text(group.state))
+                listed.with_group_state(text(group.state_name()))
             } else {
                 listed
             };
             if context.version >= 5 {
-                listed.with_group_type(text(TYPE))
+                listed.with_group_type(text(group.type_name()))
             } else {
                 listed
             }

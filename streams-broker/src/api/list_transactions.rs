@@ -1,21 +1,33 @@
 //! ListTransactions, by state, producer and age.
 
+use kafka_protocol::ResponseError;
 use kafka_protocol::messages::list_transactions_response::TransactionState;
 use kafka_protocol::messages::{
     ListTransactionsRequest, ListTransactionsResponse, ProducerId, TransactionalId,
 };
 
+use regex::Regex;
+
 use super::{Context, text};
 use crate::broker::Broker;
-use crate::transactions::{State, Transaction};
+use crate::transactions::Transaction;
 
 pub(super) fn handle(
     broker: &mut Broker,
-    _: &Context<'_>,
+    context: &Context<'_>,
     request: ListTransactionsRequest,
 ) -> ListTransactionsResponse {
+    if let Err(error) = context.check() {
+        return ListTransactionsResponse::default().with_error_code(error.code());
+    }
     let now = broker.now();
-    let wanted = |transaction: &Transaction| {
+    let pattern = request.transactional_id_pattern.as_deref();
+    let pattern = pattern.filter(|pattern| !pattern.is_empty());
+    let Ok(pattern) = pattern.map(whole).transpose() else {
+        let code = ResponseError::InvalidRegularExpression.code();
+        return ListTransactionsResponse::default().with_error_code(code);
+    };
+    let wanted = |id: &str, transaction: &Transaction| {
         let (states, producers) = (&request.state_filters, &request.producer_id_filters);
         let state = states.is_empty()
             || states
@@ -23,15 +35,16 @@ pub(super) fn handle(
                 .any(|state| &**state == transaction.state.name());
         let producer =
             producers.is_empty() || producers.iter().any(|id| id.0 == transaction.producer.id);
-        let running = transaction.state == State::Ongoing || transaction.state.is_preparing();
+        let running = transaction.is_running();
         let old = request.duration_filter < 0
             || (running && now - transaction.started > request.duration_filter);
-        state && producer && old
+        let matches = pattern.as_ref().is_none_or(|pattern| pattern.is_match(id));
+        state && producer && old && matches
     };
     let listed = broker
         .transactions
         .iter()
-        .filter(|(_, transaction)| wanted(transaction))
+        .filter(|(id, transaction)| wanted(id, transaction))
         .map(|(id, transaction)| {
             TransactionState::default()
                 .with_transactional_id(TransactionalId(text(id)))
@@ -39,4 +52,9 @@ pub(super) fn handle(
                 .with_transaction_state(text(transaction.state.name()))
         });
     ListTransactionsResponse::default().with_transaction_states(listed.collect())
+}
+
+/// An expression that the whole id must match.
+fn whole(pattern: &str) -> Result<Regex, regex::Error> {
+    Regex::new(pattern).and_then(|_| Regex::new(&format!("^(?:{pattern})$")))
 }

@@ -6,10 +6,15 @@ use kafka_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
 use kafka_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, TopicName};
+use uuid::Uuid;
 
-use super::{Context, text};
-use crate::broker::{Broker, CLUSTER_ID};
-use crate::topics::Topic;
+use super::once::once;
+use super::{Context, code, text};
+use crate::broker::Broker;
+use crate::topics::{Topic, check_name};
+
+/// The version from which on the answer as a whole may have an error.
+const KNOWS_ERROR: i16 = 13;
 
 pub(super) fn handle(
     broker: &mut Broker,
@@ -22,18 +27,26 @@ pub(super) fn handle(
         .as_ref()
         .is_none_or(|topics| topics.is_empty() && context.version == 0);
     let may_create = request.allow_auto_topic_creation || context.version < 4;
-    let topics = if all {
-        broker
-            .topics
-            .iter()
-            .map(|(name, topic)| describe(broker.node.id, name, topic))
+    let topics: Vec<_> = if all {
+        let node = broker.node.id;
+        let topics = broker.topics.iter();
+        topics
+            .map(|(name, topic)| match context.check() {
+                Ok(()) => describe(node, name, topic),
+                Err(error) => refused(Some(TopicName(text(name))), topic.id, error),
+            })
             .collect()
     } else {
         let asked = request.topics.unwrap_or_default();
-        asked
-            .into_iter()
+        once(asked, |topic| (topic.name.clone(), topic.topic_id))
             .map(|topic| one(broker, context, topic, may_create))
             .collect()
+    };
+    // An answer about no topic has a place for an error in its newest version only.
+    let error = if topics.is_empty() && context.version >= KNOWS_ERROR {
+        code(context.check())
+    } else {
+        0
     };
     let node = &broker.node;
     let this = MetadataResponseBroker::default()
@@ -41,8 +54,9 @@ pub(super) fn handle(
         .with_host(text(node.host.clone()))
         .with_port(i32::from(node.port));
     MetadataResponse::default()
+        .with_error_code(error)
         .with_brokers(vec![this])
-        .with_cluster_id(Some(text(CLUSTER_ID)))
+        .with_cluster_id(Some(text(broker.cluster_id.clone())))
         .with_controller_id(BrokerId(node.id))
         .with_topics(topics)
 }
@@ -53,28 +67,49 @@ fn one(
     asked: MetadataRequestTopic,
     may_create: bool,
 ) -> MetadataResponseTopic {
-    let node = broker.node.id;
-    let Some(name) = asked.name else {
-        let found = broker
-            .topics
-            .name_of(asked.topic_id)
-            .and_then(|name| Some((name, broker.topics.get(name)?)));
-        return found
-            .map(|(name, topic)| describe(node, name, topic))
-            .unwrap_or_else(|| {
-                let unknown = MetadataResponseTopic::default()
-                    .with_name(None)
-                    .with_topic_id(asked.topic_id);
-                unknown.with_error_code(ResponseError::UnknownTopicId.code())
-            });
-    };
-    let found = context.check().map_err(Into::into);
-    match found.and_then(|()| broker.topic_or_create(&name, may_create)) {
-        Ok(topic) => describe(node, &name, topic),
-        Err(refused) => MetadataResponseTopic::default()
-            .with_name(Some(name))
-            .with_error_code(refused.code.code()),
+    let (node, name, id) = (broker.node.id, asked.name.clone(), asked.topic_id);
+    let found = context
+        .check()
+        .and_then(|()| find(broker, asked, may_create));
+    match found {
+        Ok((name, topic)) => describe(node, &name, topic),
+        Err(error) => refused(name.filter(|_| id.is_nil()), id, error),
     }
+}
+
+fn find(
+    broker: &mut Broker,
+    asked: MetadataRequestTopic,
+    may_create: bool,
+) -> Result<(String, &Topic), ResponseError> {
+    let name = if asked.topic_id.is_nil() {
+        let name = asked.name.ok_or(ResponseError::UnknownServerError)?;
+        if broker.topics.get(&name).is_none() {
+            check_name(&name).map_err(|refused| refused.code)?;
+            if may_create {
+                broker
+                    .create_by_asking(&name)
+                    .map_err(|refused| refused.code)?;
+            }
+            // As in Apache Kafka, a topic that is only now created is there in the next answer.
+            return Err(ResponseError::UnknownTopicOrPartition);
+        }
+        name.to_string()
+    } else {
+        // Java's clients send an empty name with an id.
+        let name = broker.topics.name_of(asked.topic_id);
+        name.ok_or(ResponseError::UnknownTopicId)?.to_owned()
+    };
+    let topic = broker.topics.get(&name);
+    let topic = topic.ok_or(ResponseError::UnknownTopicOrPartition)?;
+    Ok((name, topic))
+}
+
+fn refused(name: Option<TopicName>, id: Uuid, error: ResponseError) -> MetadataResponseTopic {
+    MetadataResponseTopic::default()
+        .with_name(name)
+        .with_topic_id(id)
+        .with_error_code(error.code())
 }
 
 fn describe(node: i32, name: &str, topic: &Topic) -> MetadataResponseTopic {

@@ -5,7 +5,12 @@
 
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
+mod alter_configs;
+mod altering;
 mod api_versions;
+mod committing;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
@@ -14,6 +19,11 @@ mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_log_dirs;
+mod describe_producers;
+mod describe_topic_partitions;
+mod describe_transactions;
+mod elect_leaders;
 mod end_txn;
 mod fetch;
 mod find_coordinator;
@@ -22,29 +32,42 @@ mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
+mod list_config_resources;
 mod list_groups;
 mod list_offsets;
 mod list_transactions;
 mod metadata;
+mod newer_versions;
 mod offset_commit;
+mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
+mod once;
 mod produce;
+#[cfg(any(test, fuzzing))]
+mod samples;
 mod shape;
 mod sync_group;
+
 mod txn_offset_commit;
+mod write_txn_markers;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ApiKey, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, StrBytes};
+use uuid::Uuid;
 
-use crate::broker::Shared;
-use crate::faults::SeenRequest;
+use self::once::once;
+use self::shape::Subject;
+use crate::faults::{Faults, SeenRequest, Told};
 use crate::log::Reader;
 use crate::server::Closed;
+use crate::shared::Shared;
 
 /// One connection: the broker, and who is at the other end.
 #[derive(Debug)]
@@ -67,6 +90,16 @@ impl Connection {
     pub(crate) fn largest_request(&self) -> i32 {
         self.shared.lock().settings.int("socket.request.max.bytes")
     }
+
+    /// How long a client may ask nothing; `None` is for ever.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        let idle = self
+            .shared
+            .lock()
+            .settings
+            .number("connections.max.idle.ms");
+        u64::try_from(idle).ok().map(Duration::from_millis)
+    }
 }
 
 /// What a handler knows beside the request.
@@ -77,14 +110,21 @@ pub(crate) struct Context<'a> {
     pub(crate) host: &'a str,
     pub(crate) client_id: &'a str,
     pub(crate) version: i16,
-    /// The error that an injected fault answers with.
-    pub(crate) injected: Option<ResponseError>,
+    /// The version in which request and response are decoded and encoded: see [`newer_versions`].
+    written_as: i16,
+    /// The error that is answered, by an injected fault or because a limit is reached.
+    pub(crate) refusal: Option<ResponseError>,
+    /// Whether a handler has asked for it.
+    told: AtomicBool,
 }
 
 impl Context<'_> {
     /// Asked by handlers before they do anything.
     fn check(&self) -> Result<(), ResponseError> {
-        self.injected.map_or(Ok(()), Err)
+        self.refusal.map_or(Ok(()), |error| {
+            self.told.store(true, Ordering::Relaxed);
+            Err(error)
+        })
     }
 }
 
@@ -102,14 +142,14 @@ macro_rules! apis {
         async fn dispatch(key: ApiKey, context: &Context<'_>, body: Bytes, id: i32) -> Result<Option<Bytes>, Closed> {
             match key {
                 $(ApiKey::$key => {
-                    let request = decode(body, context.version)?;
+                    let request = decode(body, context.written_as)?;
                     let response = context.shared.with(|broker| $module::handle(broker, context, request));
-                    encode(id, context.version, &response).map(Some)
+                    encode(id, context.written_as, &response).map(Some)
                 })*
                 $(ApiKey::$slow_key => {
-                    let request = decode(body, context.version)?;
+                    let request = decode(body, context.written_as)?;
                     let response = $slow_module::handle(context, request).await;
-                    response.map(|response| encode(id, context.version, &response)).transpose()
+                    response.map(|response| encode(id, context.written_as, &response)).transpose()
                 })*
                 other => Err(Closed::Unsupported { key: other as i16, version: context.version }),
             }
@@ -119,16 +159,16 @@ macro_rules! apis {
 
 apis! {
     at once {
-    ListOffsets 1..=10 list_offsets,
+    ListOffsets 1..=11 list_offsets,
     Metadata 0..=13 metadata,
-    OffsetCommit 2..=9 offset_commit,
-    OffsetFetch 1..=9 offset_fetch,
-    FindCoordinator 0..=5 find_coordinator,
+    OffsetCommit 2..=10 offset_commit,
+    OffsetFetch 1..=10 offset_fetch,
+    FindCoordinator 0..=6 find_coordinator,
     Heartbeat 0..=4 heartbeat,
     LeaveGroup 0..=5 leave_group,
-    DescribeGroups 0..=5 describe_groups,
+    DescribeGroups 0..=6 describe_groups,
     ListGroups 0..=5 list_groups,
-    ApiVersions 0..=3 api_versions,
+    ApiVersions 0..=4 api_versions,
     CreateTopics 2..=7 create_topics,
     DeleteTopics 1..=6 delete_topics,
     DeleteRecords 0..=2 delete_records,
@@ -136,21 +176,51 @@ apis! {
     OffsetForLeaderEpoch 2..=4 offset_for_leader_epoch,
     AddPartitionsToTxn 0..=3 add_partitions_to_txn,
     AddOffsetsToTxn 0..=4 add_offsets_to_txn,
-    EndTxn 0..=4 end_txn,
-    TxnOffsetCommit 0..=4 txn_offset_commit,
+    EndTxn 0..=5 end_txn,
+    TxnOffsetCommit 0..=5 txn_offset_commit,
     DescribeConfigs 1..=4 describe_configs,
     CreatePartitions 0..=3 create_partitions,
     DeleteGroups 0..=2 delete_groups,
+    OffsetDelete 0..=0 offset_delete,
+    ConsumerGroupHeartbeat 0..=1 consumer_group_heartbeat,
+    ConsumerGroupDescribe 0..=1 consumer_group_describe,
+    AlterConfigs 0..=2 alter_configs,
+    DescribeLogDirs 1..=4 describe_log_dirs,
+    ElectLeaders 0..=2 elect_leaders,
     IncrementalAlterConfigs 0..=1 incremental_alter_configs,
+    ListConfigResources 0..=1 list_config_resources,
     DescribeCluster 0..=2 describe_cluster,
-    ListTransactions 0..=1 list_transactions,
+    DescribeTopicPartitions 0..=0 describe_topic_partitions,
+    DescribeProducers 0..=0 describe_producers,
+    WriteTxnMarkers 1..=1 write_txn_markers,
+    DescribeTransactions 0..=0 describe_transactions,
+    ListTransactions 0..=2 list_transactions,
     }
     waiting {
-    Produce 3..=11 produce,
-    Fetch 4..=16 fetch,
+    Produce 3..=13 produce,
+    Fetch 4..=18 fetch,
     JoinGroup 0..=9 join_group,
     SyncGroup 0..=5 sync_group,
     }
+}
+
+/// A request of each kind in each version, without its length, for tests and for fuzzing.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn sample_frames() -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    for (api, min, max) in SUPPORTED {
+        for version in *min..=*max {
+            let mut frame = BytesMut::new();
+            let header = RequestHeader::default()
+                .with_request_api_key(*api as i16)
+                .with_request_api_version(version);
+            // A header without a client id is always written.
+            let _ = header.encode(&mut frame, api.request_header_version(version));
+            frame.extend_from_slice(&samples::sample(*api, version));
+            frames.push(frame.to_vec());
+        }
+    }
+    frames
 }
 
 /// Answers one frame; `None` where the protocol has no answer.
@@ -184,37 +254,90 @@ pub(crate) async fn answer(
         &connection.reader,
         connection.host.as_str(),
     );
-    if !shape::fits(api, version, &body) {
+    let Some(subject) = shape::subject(api, version, &body) else {
         return Err(Closed::Malformed(format!(
             "{api:?} {version} doesn't fit its frame"
         )));
-    }
+    };
     tracing::trace!(?api, version, client_id, "request");
-    let verdict = shared.faults.judge(SeenRequest {
-        api,
-        version,
-        client_id: client_id.to_owned(),
-        at: shared.lock().now(),
-    });
-    if !verdict.delay.is_zero() {
-        tokio::time::sleep(verdict.delay).await;
-    }
-    if verdict.cut_before {
-        return Err(Closed::Injected);
-    }
+    shared.running().await;
+    let seen = Arc::new(seen(shared, api, version, client_id, &subject));
+    let mut verdict = shared.faults.judge(&seen);
+    verdict.before.pass().await?;
+    shared.running().await;
     let context = Context {
         shared,
         reader,
         host,
         client_id,
         version,
-        injected: verdict.error,
+        written_as: newer_versions::written_as(api, version),
+        refusal: verdict.error.or_else(|| limit(shared, api, body.len())),
+        told: AtomicBool::new(false),
     };
+    let misfit = || Closed::Malformed(format!("{api:?} {version} doesn't fit its frame"));
+    let body = newer_versions::named(api, version, body).ok_or_else(misfit)?;
     let answer = dispatch(api, &context, body, header.correlation_id).await;
-    if verdict.cut_after {
-        Err(Closed::Injected)
+    let told = if context.told.into_inner() {
+        Told::Yes
     } else {
-        answer
+        Told::No
+    };
+    Faults::answered(&verdict, &seen, told);
+    let answer = answer.and_then(|answer| newer_versions::by_id(api, version, answer));
+    verdict.after.pass().await?;
+    shared.running().await;
+    answer
+}
+
+fn seen(
+    shared: &Shared,
+    api: ApiKey,
+    version: i16,
+    client_id: &str,
+    subject: &Subject<'_>,
+) -> SeenRequest {
+    let broker = shared.lock();
+    let of_id = |id: &[u8; 16]| broker.topics.name_of(Uuid::from_bytes(*id));
+    let by_id = subject.topic_ids.iter().filter_map(of_id);
+    let topics = names(subject.topics.iter().copied().chain(by_id));
+    SeenRequest {
+        api,
+        version,
+        client_id: client_id.to_owned(),
+        at: broker.now(),
+        topics,
+        groups: names(subject.groups.iter().copied()),
+        transactional_ids: names(subject.transactional_ids.iter().copied()),
+    }
+}
+
+/// Each name once, in the order of the request.
+fn names<'a>(named: impl Iterator<Item = &'a str>) -> Vec<String> {
+    once(named, |name| *name).map(str::to_owned).collect()
+}
+
+/// Refuses a request that would leave something with a coordinator, where there is no more room for it.
+fn limit(shared: &Shared, api: ApiKey, size: usize) -> Option<ResponseError> {
+    use ApiKey::{
+        AddOffsetsToTxn, AddPartitionsToTxn, ConsumerGroupHeartbeat, InitProducerId, JoinGroup,
+        OffsetCommit, SyncGroup, TxnOffsetCommit,
+    };
+    let keeps = matches!(
+        api,
+        JoinGroup
+            | SyncGroup
+            | ConsumerGroupHeartbeat
+            | OffsetCommit
+            | TxnOffsetCommit
+            | InitProducerId
+            | AddPartitionsToTxn
+            | AddOffsetsToTxn
+    );
+    if keeps {
+        shared.lock().reserve_for(size).err()
+    } else {
+        None
     }
 }
 
@@ -276,5 +399,63 @@ fn fenced_as(error: ResponseError, knows_fenced: bool) -> ResponseError {
         ResponseError::InvalidProducerEpoch
     } else {
         error
+    }
+}
+
+/// What isn't part of the transaction: newer clients are told to abort it.
+fn abortable(error: ResponseError, knows_abortable: bool) -> ResponseError {
+    if error == ResponseError::InvalidTxnState && knows_abortable {
+        ResponseError::TransactionAbortable
+    } else {
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::{Broker, Limits, Node};
+    use crate::settings::Settings;
+
+    /// UNSUPPORTED_SASL_MECHANISM, which nothing here answers by itself.
+    const INJECTED: i16 = 33;
+
+    #[tokio::test]
+    async fn every_api_answers_an_injected_error() {
+        let node = Node {
+            id: 1,
+            host: String::new(),
+            port: 0,
+        };
+        let shared = Shared::new(Broker::new(node, Settings::broker(), Limits::none()));
+        let mut silent = Vec::new();
+        for (api, _, version) in SUPPORTED {
+            let context = Context {
+                shared: &shared,
+                reader: &Reader::default(),
+                host: "",
+                client_id: "",
+                version: *version,
+                written_as: newer_versions::written_as(*api, *version),
+                refusal: ResponseError::try_from_code(INJECTED),
+                told: AtomicBool::new(false),
+            };
+            let mut request = samples::sample(*api, *version);
+            if *api == ApiKey::Produce {
+                // Acks after the transactional id: without them there is no answer.
+                request.splice(2..4, [0xff, 0xff]);
+            }
+            let request = newer_versions::named(*api, *version, Bytes::from(request));
+            let request = request.unwrap_or_default();
+            let answer = dispatch(*api, &context, request, 0).await;
+            let answer = answer.ok().flatten().unwrap_or_default();
+            if !answer
+                .windows(2)
+                .any(|bytes| bytes == INJECTED.to_be_bytes())
+            {
+                silent.push(api);
+            }
+        }
+        assert!(silent.is_empty(), "without the error: {silent:?}");
     }
 }

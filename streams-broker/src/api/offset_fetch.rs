@@ -1,6 +1,8 @@
 //! OffsetFetch: committed offsets, of one group before version 8, of several after.
 //!
-//! With `require_stable`, a partition with an offset in an open transaction answers UNSTABLE_OFFSET_COMMIT.
+//! From version 10 on topics are named by their ids. With `require_stable`, a partition with an offset in an open transaction answers UNSTABLE_OFFSET_COMMIT.
+
+use std::collections::HashSet;
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::offset_fetch_response::{
@@ -9,6 +11,8 @@ use kafka_protocol::messages::offset_fetch_response::{
 };
 use kafka_protocol::messages::{OffsetFetchRequest, OffsetFetchResponse, TopicName};
 
+use super::newer_versions::{real_name, told_as};
+use super::once::once;
 use super::{Context, text};
 use crate::broker::Broker;
 use crate::groups::Group;
@@ -16,14 +20,26 @@ use crate::groups::Group;
 /// The partitions asked for, by topic; `None` asks for all.
 type Asked = Option<Vec<(TopicName, Vec<i32>)>>;
 
+/// The version from which on the answer as a whole may have an error.
+const KNOWS_ERROR: i16 = 2;
+
+/// How offsets are asked for.
+struct Question<'a> {
+    context: &'a Context<'a>,
+    stable: bool,
+}
+
 pub(super) fn handle(
     broker: &mut Broker,
     context: &Context<'_>,
     request: OffsetFetchRequest,
 ) -> OffsetFetchResponse {
-    let stable = request.require_stable;
+    let question = Question {
+        context,
+        stable: request.require_stable,
+    };
     if context.version >= 8 {
-        let groups = request.groups.into_iter().map(|asked| {
+        let groups = once(request.groups, |asked| asked.group_id.clone()).map(|asked| {
             if let Err(error) = context.check() {
                 let refused = OffsetFetchResponseGroup::default().with_group_id(asked.group_id);
                 return refused.with_error_code(error.code());
@@ -34,14 +50,22 @@ pub(super) fn handle(
                     .map(|t| (t.name, t.partition_indexes))
                     .collect()
             });
-            let found = find(broker.groups.get(&asked.group_id), topics, stable);
+            let group = broker.groups.get(&asked.group_id);
+            let allowed = group.map_or(Ok(()), |group| {
+                group.check_fetch(asked.member_id.as_deref(), asked.member_epoch)
+            });
+            if let Err(error) = allowed {
+                let refused = OffsetFetchResponseGroup::default().with_group_id(asked.group_id);
+                return refused.with_error_code(error.code());
+            }
+            let found = question.find(broker, group, topics);
             OffsetFetchResponseGroup::default()
                 .with_group_id(asked.group_id)
                 .with_topics(found)
         });
         return OffsetFetchResponse::default().with_groups(groups.collect());
     }
-    if let Err(error) = context.check() {
+    if let (Err(error), KNOWS_ERROR..) = (context.check(), context.version) {
         return OffsetFetchResponse::default().with_error_code(error.code());
     }
     let topics = request.topics.map(|topics| {
@@ -50,33 +74,61 @@ pub(super) fn handle(
             .map(|t| (t.name, t.partition_indexes))
             .collect()
     });
-    let found = find(broker.groups.get(&request.group_id), topics, stable);
+    let found = question.find(broker, broker.groups.get(&request.group_id), topics);
     OffsetFetchResponse::default().with_topics(found.into_iter().map(older_topic).collect())
 }
 
-fn find(group: Option<&Group>, asked: Asked, stable: bool) -> Vec<OffsetFetchResponseTopics> {
-    let all = || {
-        let partitions = group
-            .map(|group| group.offsets.partitions())
-            .unwrap_or_default();
-        partitions
-            .into_iter()
-            .map(|(topic, partitions)| (TopicName(text(topic)), partitions))
-            .collect()
-    };
-    let topics = asked
-        .unwrap_or_else(all)
-        .into_iter()
-        .map(|(name, partitions)| {
-            let found = partitions
-                .into_iter()
-                .map(|partition| find_one(group, &name, partition, stable))
-                .collect();
+impl Question<'_> {
+    fn find(
+        &self,
+        broker: &Broker,
+        group: Option<&Group>,
+        asked: Asked,
+    ) -> Vec<OffsetFetchResponseTopics> {
+        let version = self.context.version;
+        let all = || {
+            let partitions = group.map(|group| group.offsets.partitions());
+            let partitions = partitions.unwrap_or_default().into_iter();
+            let told = partitions.filter_map(|(topic, partitions)| {
+                let name = told_as(broker, version, &topic)?;
+                Some((TopicName(name), partitions))
+            });
+            told.collect()
+        };
+        let topics = asked.map_or_else(all, each_once).into_iter();
+        let topics = topics.map(|(asked, partitions)| {
+            let name = real_name(broker, version, &asked).ok_or(ResponseError::UnknownTopicId);
+            // The first version has no other place for an error.
+            let name = self.context.check().and(name);
+            let found = partitions.into_iter().map(|partition| match &name {
+                Ok(name) => find_one(group, name, partition, self.stable),
+                Err(error) => nothing(partition).with_error_code(error.code()),
+            });
+            let found = found.collect();
             OffsetFetchResponseTopics::default()
-                .with_name(name)
+                .with_name(asked)
                 .with_partitions(found)
         });
-    topics.collect()
+        topics.collect()
+    }
+}
+
+/// Each partition of a topic once.
+fn each_once(topics: Vec<(TopicName, Vec<i32>)>) -> Vec<(TopicName, Vec<i32>)> {
+    let mut seen = HashSet::new();
+    let mut kept = topics;
+    for (topic, partitions) in &mut kept {
+        partitions.retain(|partition| seen.insert((topic.clone(), *partition)));
+    }
+    kept
+}
+
+fn nothing(partition: i32) -> OffsetFetchResponsePartitions {
+    OffsetFetchResponsePartitions::default()
+        .with_partition_index(partition)
+        .with_committed_offset(-1)
+        .with_committed_leader_epoch(-1)
+        .with_metadata(Some(text("")))
 }
 
 fn find_one(
@@ -85,11 +137,7 @@ fn find_one(
     partition: i32,
     stable: bool,
 ) -> OffsetFetchResponsePartitions {
-    let response = OffsetFetchResponsePartitions::default()
-        .with_partition_index(partition)
-        .with_committed_offset(-1)
-        .with_committed_leader_epoch(-1)
-        .with_metadata(Some(text("")));
+    let response = nothing(partition);
     let Some(offsets) = group.map(|group| &group.offsets) else {
         return response;
     };

@@ -13,12 +13,18 @@ use crate::log::Log;
 
 pub(super) fn handle(
     broker: &mut Broker,
-    _: &Context<'_>,
+    context: &Context<'_>,
     request: OffsetForLeaderEpochRequest,
 ) -> OffsetForLeaderEpochResponse {
     let topics = request.topics.into_iter().map(|topic| {
         let one = |asked: &OffsetForLeaderPartition| {
-            find(broker.topics.log(&topic.topic, asked.partition), asked)
+            let log = broker.topics.log(&topic.topic, asked.partition);
+            match context.check() {
+                Ok(()) => find(log, asked),
+                Err(error) => EpochEndOffset::default()
+                    .with_partition(asked.partition)
+                    .with_error_code(error.code()),
+            }
         };
         let partitions = topic.partitions.iter().map(one).collect();
         OffsetForLeaderTopicResult::default()

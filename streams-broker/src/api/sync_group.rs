@@ -34,9 +34,14 @@ pub(super) async fn handle(
     }
     let receiver = context.shared.with(|broker| {
         let now = broker.now();
-        broker
-            .groups
-            .sync(&request.group_id, claim, protocol, assignments, now)
+        broker.groups.sync(
+            &request.group_id,
+            claim,
+            protocol,
+            assignments,
+            &broker.topics,
+            now,
+        )
     });
     Some(
         match receiver

@@ -9,81 +9,76 @@ use kafka_protocol::messages::txn_offset_commit_response::{
 };
 use kafka_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 
-use super::{Context, code};
+use super::committing::{Commit, Hold, Offered};
+use super::{Context, abortable};
 use crate::broker::Broker;
-use crate::groups::offsets::Committed;
-use crate::groups::{Claim, Group};
+use crate::groups::{Claim, CommitKind};
 use crate::transactions::ProducerIdentity;
+
+/// The version from which on offsets register their group (KIP-890).
+const REGISTERS: i16 = 5;
+/// The last version that doesn't know TRANSACTION_ABORTABLE.
+const KNOWS_NO_ABORT: i16 = 3;
 
 pub(super) fn handle(
     broker: &mut Broker,
     context: &Context<'_>,
     request: TxnOffsetCommitRequest,
 ) -> TxnOffsetCommitResponse {
-    let claim = Claim {
-        member_id: &request.member_id,
-        instance: request.group_instance_id.as_deref(),
-        generation: request.generation_id,
-    };
     let producer = ProducerIdentity {
         id: request.producer_id.0,
         epoch: request.producer_epoch,
     };
     let now = broker.now();
-    let longest = broker.settings.number("offset.metadata.max.bytes");
     let registered = context.check().and_then(|()| {
-        broker
-            .transactions
-            .check_offsets(&request.transactional_id, producer, &request.group_id)
+        let transactions = &mut broker.transactions;
+        let (id, group) = (&request.transactional_id, &request.group_id);
+        if group.is_empty() {
+            return Err(ResponseError::InvalidGroupId);
+        }
+        if context.version >= REGISTERS {
+            return transactions.register_group(id, producer, group, now);
+        }
+        let check = transactions.check_offsets(id, producer, group);
+        check.map_err(|error| abortable(error, context.version > KNOWS_NO_ABORT))
     });
-    let mut group = registered.and_then(|()| {
-        broker
-            .groups
-            .for_commit(&request.group_id, claim, true, &broker.settings, now)
-    });
+    let commit = Commit {
+        group: &request.group_id,
+        claim: Claim {
+            member_id: &request.member_id,
+            instance: request.group_instance_id.as_deref(),
+            generation: request.generation_id,
+        },
+        kind: CommitKind::Transactional,
+        hold: Hold::WithTransactionOf {
+            producer_id: producer.id,
+        },
+    };
     let topics = request.topics.into_iter().map(|topic| {
-        let known = broker.topics.get(&topic.name).is_some();
-        let partitions = topic.partitions.into_iter().map(|partition| {
-            let index = partition.partition_index;
-            let result = match &mut group {
-                Ok(_) if !known => Err(ResponseError::UnknownTopicOrPartition),
-                Ok(group) => commit(group, producer.id, &topic.name, partition, longest),
-                Err(error) => Err(*error),
-            };
+        (
+            topic.name,
+            topic.partitions.into_iter().map(offered).collect(),
+        )
+    });
+    let results = commit.of(broker, registered, topics.collect());
+    let topics = results.into_iter().map(|(name, partitions)| {
+        let partition = |(index, code)| {
             TxnOffsetCommitResponsePartition::default()
                 .with_partition_index(index)
-                .with_error_code(code(result))
-        });
-        let partitions = partitions.collect();
+                .with_error_code(code)
+        };
         TxnOffsetCommitResponseTopic::default()
-            .with_name(topic.name)
-            .with_partitions(partitions)
+            .with_name(name)
+            .with_partitions(partitions.into_iter().map(partition).collect())
     });
     TxnOffsetCommitResponse::default().with_topics(topics.collect())
 }
 
-fn commit(
-    group: &mut Group,
-    producer_id: i64,
-    topic: &str,
-    partition: TxnOffsetCommitRequestPartition,
-    longest_metadata: i64,
-) -> Result<(), ResponseError> {
-    let metadata = partition
-        .committed_metadata
-        .map(|metadata| metadata.to_string())
-        .unwrap_or_default();
-    if i64::try_from(metadata.len()).unwrap_or(i64::MAX) > longest_metadata {
-        return Err(ResponseError::OffsetMetadataTooLarge);
+fn offered(partition: TxnOffsetCommitRequestPartition) -> Offered {
+    Offered {
+        partition: partition.partition_index,
+        offset: partition.committed_offset,
+        leader_epoch: partition.committed_leader_epoch,
+        metadata: partition.committed_metadata,
     }
-    let (offset, leader_epoch) = (partition.committed_offset, partition.committed_leader_epoch);
-    let committed = Committed {
-        offset,
-        leader_epoch,
-        metadata,
-    };
-    group
-        .offsets
-        .commit_later(producer_id, topic, partition.partition_index, committed);
-    Ok(())
 }

@@ -8,28 +8,64 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// A Kafka broker in memory, for development and tests. Everything is lost when it ends.
+///
+/// Prints the address that it listens on, and serves until Ctrl-C or SIGTERM. There is no access control: keep it on the
+/// loopback address.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, after_help = EXAMPLES)]
 struct Arguments {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9092")]
     listen: String,
 
-    /// A topic that is there from the start; may be repeated.
-    #[arg(long = "topic", value_name = "NAME:PARTITIONS", value_parser = topic)]
-    topics: Vec<(String, i32)>,
+    /// A topic that is there from the start, with configurations if it has any; may be repeated.
+    #[arg(long = "topic", value_name = "NAME:PARTITIONS[:CONFIG=VALUE]…", value_parser = topic)]
+    topics: Vec<Topic>,
 
-    /// A broker setting under Apache Kafka's name; may be repeated.
+    /// The most bytes of records that are kept, in all partitions together; a batch above it is refused.
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
+    max_log_bytes: usize,
+
+    /// The most partitions that all topics have together; a topic that would bring more is refused.
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
+    max_partitions: usize,
+
+    /// About how many bytes groups, offsets and transactional ids take; what would bring more is refused.
+    #[arg(long, value_name = "BYTES", default_value_t = 256 << 20)]
+    max_coordinator_bytes: usize,
+
+    /// A broker setting under Apache Kafka's name; may be repeated. An unknown one is an error that lists what there is.
     #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
 }
 
-fn topic(argument: &str) -> Result<(String, i32), String> {
-    let (name, partitions) = argument.rsplit_once(':').unwrap_or((argument, "1"));
+const EXAMPLES: &str = "Examples:
+  embedded-kafka --topic input:4 --topic output:4
+  embedded-kafka --topic table:4:cleanup.policy=compact:segment.ms=1000
+  embedded-kafka --listen 127.0.0.1:0 --setting auto.create.topics.enable=false
+  RUST_LOG=streams_broker=trace embedded-kafka        every request, on standard error
+  kcat -b 127.0.0.1:9092 -L                           look on";
+
+/// A topic as it is told on the command line.
+#[derive(Debug, Clone)]
+struct Topic {
+    name: String,
+    partitions: i32,
+    configs: Vec<(String, String)>,
+}
+
+fn topic(argument: &str) -> Result<Topic, String> {
+    let mut parts = argument.split(':');
+    let name = parts.next().unwrap_or_default().to_owned();
+    let partitions = parts.next().unwrap_or("1");
     let partitions = partitions
         .parse()
         .map_err(|_| format!("{partitions:?} is not a number of partitions"))?;
-    Ok((name.to_owned(), partitions))
+    Ok(Topic {
+        name,
+        partitions,
+        configs: parts.map(setting).collect::<Result<_, _>>()?,
+    })
 }
 
 fn setting(argument: &str) -> Result<(String, String), String> {
@@ -40,9 +76,13 @@ fn setting(argument: &str) -> Result<(String, String), String> {
 }
 
 fn start(arguments: Arguments) -> Result<EmbeddedKafka, Error> {
-    let mut builder = EmbeddedKafka::builder().listen(arguments.listen);
-    for (name, partitions) in arguments.topics {
-        builder = builder.topic(name, partitions);
+    let mut builder = EmbeddedKafka::builder()
+        .listen(arguments.listen)
+        .max_log_bytes(arguments.max_log_bytes)
+        .max_partitions(arguments.max_partitions)
+        .max_coordinator_bytes(arguments.max_coordinator_bytes);
+    for topic in arguments.topics {
+        builder = builder.topic_with_configs(topic.name, topic.partitions, topic.configs);
     }
     for (name, value) in arguments.settings {
         builder = builder.setting(name, value);

@@ -1,16 +1,16 @@
-//! The group coordinator: finds the group, checks who asks, and lets [`group::Group`] do the rest.
+//! The group coordinator: finds the group, checks who asks, and lets the group do the rest.
 //!
-//! Invariants: a member may do something only under the id, instance and generation that it holds now; offsets of a
-//! live group are committed by its members only.
+//! Invariants: a member may do something only under the id, instance and generation (or epoch) that it holds now;
+//! offsets of a live group are committed by its members only; a group that changes its type keeps its offsets, and, if it
+//! is live, its members.
 
+pub(crate) mod classic;
+pub(crate) mod consumer;
+mod consumer_protocol;
+mod footprint;
 mod group;
-mod joining;
-pub(crate) mod member;
+mod migration;
 pub(crate) mod offsets;
-mod rebalancing;
-mod state;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 
@@ -18,28 +18,45 @@ use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use tokio::sync::oneshot;
 
-pub(crate) use self::group::Group;
-use self::member::{Join, JoinAnswer, JoinRefused, Member, SyncAnswer};
-use self::state::State;
+use self::classic::ClassicGroup;
+use self::classic::member::{Join, JoinAnswer, JoinRefused, SyncAnswer};
+pub(crate) use self::consumer::Committer;
+use self::consumer::ConsumerGroup;
+use self::consumer::heartbeat::{Beat, Heartbeat};
+pub(crate) use self::group::{Group, Kind};
 use crate::clock::Millis;
 use crate::log::batch::Outcome;
 use crate::settings::Settings;
+use crate::topics::Topics;
 
 /// Who asks: the identity that a member claims.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Claim<'a> {
     pub(crate) member_id: &'a str,
     pub(crate) instance: Option<&'a str>,
+    /// Or the member's epoch.
     pub(crate) generation: i32,
 }
 
-/// A group as tools see it.
-#[derive(Debug)]
-pub(crate) struct Overview<'a> {
-    pub(crate) state: &'static str,
-    pub(crate) protocol_type: &'a str,
-    pub(crate) protocol: &'a str,
-    pub(crate) members: Vec<&'a Member>,
+/// How offsets are committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CommitKind {
+    /// OffsetCommit before version 9, which knows classic groups only.
+    Older,
+    /// OffsetCommit from version 9 on.
+    Plain,
+    /// TxnOffsetCommit.
+    Transactional,
+}
+
+impl CommitKind {
+    /// The answer to a member of a group that doesn't exist.
+    fn unknown_group(self) -> ResponseError {
+        match self {
+            CommitKind::Plain => ResponseError::GroupIdNotFound,
+            CommitKind::Older | CommitKind::Transactional => ResponseError::IllegalGeneration,
+        }
+    }
 }
 
 /// All groups.
@@ -54,19 +71,29 @@ impl Groups {
         self.by_id.get(id)
     }
 
-    fn known(&mut self, id: &str) -> Result<&mut Group, ResponseError> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Group)> {
+        self.by_id.iter().map(|(id, group)| (id.as_str(), group))
+    }
+
+    // ---- classic groups
+
+    /// A classic group that exists.
+    fn classic(&mut self, id: &str) -> Result<&mut ClassicGroup, ResponseError> {
         if id.is_empty() {
             return Err(ResponseError::InvalidGroupId);
         }
-        self.by_id.get_mut(id).ok_or(ResponseError::UnknownMemberId)
+        match self.by_id.get_mut(id).map(|group| &mut group.kind) {
+            Some(Kind::Classic(group)) => Ok(group),
+            Some(Kind::Consumer(_)) | None => Err(ResponseError::UnknownMemberId),
+        }
     }
 
-    /// The group, made if it doesn't exist.
+    /// The group, made as a classic one if it doesn't exist.
     fn open(&mut self, id: &str, settings: &Settings) -> &mut Group {
         let delay = settings.number("group.initial.rebalance.delay.ms");
         self.by_id
             .entry(id.to_owned())
-            .or_insert_with(|| Group::new(delay))
+            .or_insert_with(|| Group::new(Kind::Classic(ClassicGroup::new(delay))))
     }
 
     /// JoinGroup; the answer may come later.
@@ -74,6 +101,7 @@ impl Groups {
         &mut self,
         id: &str,
         join: Join,
+        topics: &Topics,
         settings: &Settings,
         now: Millis,
     ) -> oneshot::Receiver<JoinAnswer> {
@@ -92,7 +120,20 @@ impl Groups {
             now & 0xffff_ffff,
             self.members_made
         );
-        self.open(id, settings).join(join, fresh_id, now, answer);
+        let delay = settings.number("group.initial.rebalance.delay.ms");
+        let group = self.open(id, settings);
+        if group.is_empty() && matches!(group.kind, Kind::Consumer(_)) {
+            group.kind = Kind::Classic(ClassicGroup::new(delay));
+        }
+        match &mut group.kind {
+            Kind::Classic(group) => group.join(join, fresh_id, now, answer),
+            Kind::Consumer(consumer) => {
+                // A client that is gone asks again.
+                let _ = answer.send(consumer.join(join, fresh_id, topics, settings, now));
+                // It may have taken the place of the last member that spoke the other protocol.
+                migration::downgrade(group, topics, settings, now);
+            }
+        }
         receiver
     }
 
@@ -105,13 +146,17 @@ impl Groups {
         if !(shortest..=longest).contains(&join.session_timeout) {
             return Err(ResponseError::InvalidSessionTimeout);
         }
-        let group = self.by_id.get(id);
-        if group.is_none() && !join.member_id.is_empty() {
+        let size = match self.by_id.get(id).map(|group| &group.kind) {
+            // It has a size and ids of its own.
+            Some(Kind::Consumer(group)) if !group.is_empty() => return Ok(()),
+            Some(Kind::Classic(group)) => Some(group.members.len()),
+            Some(Kind::Consumer(_)) | None => None,
+        };
+        if size.is_none() && !join.member_id.is_empty() {
             return Err(ResponseError::UnknownMemberId);
         }
-        let size = group.map_or(0, |group| group.members.len());
-        let full = i64::try_from(size).unwrap_or(i64::MAX) >= settings.number("group.max.size");
-        if full && join.member_id.is_empty() {
+        let size = i64::try_from(size.unwrap_or_default()).unwrap_or(i64::MAX);
+        if size >= settings.number("group.max.size") && join.member_id.is_empty() {
             Err(ResponseError::GroupMaxSizeReached)
         } else {
             Ok(())
@@ -125,10 +170,15 @@ impl Groups {
         claim: Claim<'_>,
         protocol: (Option<&str>, Option<&str>),
         assignments: Vec<(String, Bytes)>,
+        topics: &Topics,
         now: Millis,
     ) -> oneshot::Receiver<SyncAnswer> {
         let (answer, receiver) = oneshot::channel();
-        let checked = self.known(id).and_then(|group| {
+        if let Some(group) = self.consumer(id) {
+            let _ = answer.send(group.sync(claim, protocol, topics, now));
+            return receiver;
+        }
+        let checked = self.classic(id).and_then(|group| {
             group.check_member(claim.member_id, claim.instance, claim.generation)?;
             let agrees = |said: Option<&str>, held: &Option<String>| {
                 said.is_none_or(|said| held.as_deref() == Some(said))
@@ -157,7 +207,10 @@ impl Groups {
         claim: Claim<'_>,
         now: Millis,
     ) -> Result<(), ResponseError> {
-        let group = self.known(id)?;
+        if let Some(group) = self.consumer(id) {
+            return group.classic_heartbeat(claim, now);
+        }
+        let group = self.classic(id)?;
         group.check_member(claim.member_id, claim.instance, claim.generation)?;
         group.heartbeat(claim.member_id, now)
     }
@@ -168,44 +221,93 @@ impl Groups {
         id: &str,
         member_id: &str,
         instance: Option<&str>,
+        topics: &Topics,
+        settings: &Settings,
         now: Millis,
     ) -> Result<(), ResponseError> {
-        self.known(id)?.leave(member_id, instance, now)
+        let Some(consumer) = self.consumer(id) else {
+            return self.classic(id)?.leave(member_id, instance, now);
+        };
+        consumer.remove(member_id, instance)?;
+        if let Some(group) = self.by_id.get_mut(id) {
+            migration::downgrade(group, topics, settings, now);
+        }
+        Ok(())
     }
 
-    /// Whether the claim entitles to commit offsets; gives the group to commit to.
+    // ---- consumer groups
+
+    /// A consumer group that exists.
+    fn consumer(&mut self, id: &str) -> Option<&mut ConsumerGroup> {
+        match &mut self.by_id.get_mut(id)?.kind {
+            Kind::Consumer(group) => Some(group),
+            Kind::Classic(_) => None,
+        }
+    }
+
+    /// ConsumerGroupHeartbeat: joining, staying and leaving are all this.
+    pub(crate) fn consumer_heartbeat(
+        &mut self,
+        id: &str,
+        heartbeat: &Heartbeat,
+        topics: &Topics,
+        settings: &Settings,
+        now: Millis,
+    ) -> Result<Beat, ResponseError> {
+        let Some(group) = self.by_id.get_mut(id) else {
+            let mut consumer = new_consumer_group(heartbeat)?;
+            let beat = consumer.heartbeat(heartbeat, topics, settings, now)?;
+            let group = Group::new(Kind::Consumer(consumer));
+            self.by_id.insert(id.to_owned(), group);
+            return Ok(beat);
+        };
+        let is_empty = group.is_empty();
+        match &mut group.kind {
+            Kind::Consumer(consumer) => {
+                let beat = consumer.heartbeat(heartbeat, topics, settings, now)?;
+                migration::downgrade(group, topics, settings, now);
+                Ok(beat)
+            }
+            Kind::Classic(classic) => {
+                let mut consumer = new_consumer_group(heartbeat)?;
+                if !is_empty {
+                    consumer = migration::upgraded(classic, topics, settings)?;
+                }
+                let beat = consumer.heartbeat(heartbeat, topics, settings, now)?;
+                classic.dismiss();
+                group.kind = Kind::Consumer(consumer);
+                Ok(beat)
+            }
+        }
+    }
+
+    // ---- offsets
+
+    /// Whether the claim entitles to commit offsets; gives the group to commit to, and of which partitions.
     pub(crate) fn for_commit(
         &mut self,
         id: &str,
         claim: Claim<'_>,
-        transactional: bool,
+        kind: CommitKind,
         settings: &Settings,
         now: Millis,
-    ) -> Result<&mut Group, ResponseError> {
-        if !self.by_id.contains_key(id) {
-            // Offsets may be kept for a group that nobody joins.
-            return if claim.generation < 0 {
-                Ok(self.open(id, settings))
-            } else {
-                Err(ResponseError::IllegalGeneration)
-            };
+    ) -> Result<(&mut Group, Committer), ResponseError> {
+        if !self.by_id.contains_key(id) && claim.generation >= 0 {
+            return Err(kind.unknown_group());
         }
-        let group = self.known(id)?;
-        let empty = group.state == State::Empty;
-        if claim.generation < 0 && empty {
-            return Ok(group);
-        }
-        let claims =
-            claim.generation >= 0 || !claim.member_id.is_empty() || claim.instance.is_some();
-        if claims {
-            group.check_member(claim.member_id, claim.instance, claim.generation)?;
-            group.heard_of(claim.member_id, now);
-        } else if !transactional && !empty {
-            return Err(ResponseError::UnknownMemberId);
-        }
-        if !transactional && group.state == State::CompletingRebalance {
-            return Err(ResponseError::RebalanceInProgress);
-        }
+        // Offsets may be kept for a group that nobody joins.
+        let group = self.open(id, settings);
+        let committer = group.check_commit(claim, kind, now)?;
+        Ok((group, committer))
+    }
+
+    /// The group whose offsets are to be deleted.
+    pub(crate) fn for_offset_delete(&mut self, id: &str) -> Result<&mut Group, ResponseError> {
+        let group = self
+            .by_id
+            .get_mut(id)
+            .ok_or(ResponseError::GroupIdNotFound)?;
+        group.check_offset_delete()?;
         Ok(group)
     }
 
@@ -219,7 +321,7 @@ impl Groups {
     /// DeleteGroups of one group.
     pub(crate) fn delete(&mut self, id: &str) -> Result<(), ResponseError> {
         let group = self.by_id.get(id).ok_or(ResponseError::GroupIdNotFound)?;
-        if group.state != State::Empty {
+        if !group.is_empty() {
             return Err(ResponseError::NonEmptyGroup);
         }
         self.by_id.remove(id);
@@ -233,15 +335,23 @@ impl Groups {
             .for_each(|group| group.offsets.forget_topic(topic));
     }
 
-    /// Does what is due.
-    pub(crate) fn tick(&mut self, now: Millis) {
-        self.by_id.values_mut().for_each(|group| group.tick(now));
+    /// Drops offsets that are too old, and groups with neither members nor offsets. Not as soon as the last member is
+    /// gone: it may come back, and must be told that it was thrown out, not that there never was such a group.
+    pub(crate) fn clean_up(&mut self, retention: Millis, now: Millis) {
+        self.by_id.retain(|_, group| {
+            let nothing_left = group.expire_offsets(retention, now);
+            !(nothing_left && group.is_empty())
+        });
     }
 
-    /// Forgets groups with neither members nor offsets. Not as soon as the last member is gone: it may come back, and
-    /// must be told that it was thrown out, not that there never was such a group.
-    pub(crate) fn bury(&mut self) {
-        self.by_id.retain(|_, group| !group.is_dead());
+    // ---- time
+
+    /// Does what is due.
+    pub(crate) fn tick(&mut self, topics: &Topics, settings: &Settings, now: Millis) {
+        for group in self.by_id.values_mut() {
+            group.tick(now);
+            migration::downgrade(group, topics, settings, now);
+        }
     }
 
     /// When something is due next.
@@ -250,27 +360,22 @@ impl Groups {
     }
 
     /// The broker was restarted.
-    pub(crate) fn restarted(&mut self, now: Millis) {
-        self.by_id
-            .values_mut()
-            .for_each(|group| group.restarted(now));
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Overview<'_>)> {
-        self.by_id
-            .iter()
-            .map(|(id, group)| (id.as_str(), group.overview()))
+    pub(crate) fn restarted(&mut self, settings: &Settings, now: Millis) {
+        let session = settings.number("group.consumer.session.timeout.ms");
+        for group in self.by_id.values_mut() {
+            match &mut group.kind {
+                Kind::Classic(group) => group.restarted(now),
+                Kind::Consumer(group) => group.restarted(now, session),
+            }
+        }
     }
 }
 
-impl Group {
-    /// The group as tools see it.
-    pub(crate) fn overview(&self) -> Overview<'_> {
-        Overview {
-            state: self.state.name(),
-            protocol_type: self.protocol_type.as_deref().unwrap_or_default(),
-            protocol: self.protocol.as_deref().unwrap_or_default(),
-            members: self.members.values().collect(),
-        }
+/// A consumer group for who joins; of one that doesn't exist nobody is a member.
+fn new_consumer_group(heartbeat: &Heartbeat) -> Result<ConsumerGroup, ResponseError> {
+    if heartbeat.member_epoch == 0 {
+        Ok(ConsumerGroup::new())
+    } else {
+        Err(ResponseError::GroupIdNotFound)
     }
 }

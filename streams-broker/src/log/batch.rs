@@ -1,21 +1,28 @@
 //! A record batch (message format 2), kept as the bytes that the producer sent.
 //!
-//! Only the header is read. Base offset and partition leader epoch lie outside the checksum, so the log writes them in
-//! place; everything else stays untouched, whatever codec the records are compressed with.
+//! Base offset and partition leader epoch lie outside the checksum, so the log writes them in place; everything else stays
+//! untouched, whatever codec the records are compressed with.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use kafka_protocol::ResponseError;
+
+use super::codec::{Unreadable, decompress};
+use super::record::{Record, records};
+use crate::clock::Millis;
 
 /// Bytes before the first record.
 const HEADER: usize = 61;
 /// Bytes that the batch length doesn't count: base offset and the length itself.
-const UNCOUNTED: usize = 12;
+pub(super) const UNCOUNTED: usize = 12;
+/// Where the format's version lies.
+pub(super) const MAGIC: usize = 16;
 /// Where the checksum lies; it covers everything after it.
 const CHECKSUM: usize = 17;
 const COVERED: usize = 21;
 const TRANSACTIONAL: i16 = 0x10;
 const CONTROL: i16 = 0x20;
 const COMPRESSION: i16 = 0x07;
+/// The broker's time has taken the place of the records'.
+const STAMPED: i16 = 0x08;
 
 /// How a transaction ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +43,8 @@ pub(crate) struct Batch {
     pub(crate) producer_id: i64,
     pub(crate) producer_epoch: i16,
     pub(crate) base_sequence: i32,
+    /// When compaction may drop the tombstones in it, or the marker that it is.
+    pub(super) delete_horizon: Option<Millis>,
 }
 
 fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
@@ -46,7 +55,7 @@ fn short(bytes: &[u8], at: usize) -> Option<i16> {
     array(bytes, at).map(i16::from_be_bytes)
 }
 
-fn int(bytes: &[u8], at: usize) -> Option<i32> {
+pub(super) fn int(bytes: &[u8], at: usize) -> Option<i32> {
     array(bytes, at).map(i32::from_be_bytes)
 }
 
@@ -56,11 +65,11 @@ fn long(bytes: &[u8], at: usize) -> Option<i64> {
 
 impl Batch {
     /// Reads the header; `None` if this isn't one batch of format 2 with a right length.
-    fn read(bytes: &Bytes) -> Option<Batch> {
+    pub(super) fn read(bytes: &Bytes) -> Option<Batch> {
         let length = usize::try_from(int(bytes, 8)?)
             .ok()?
             .checked_add(UNCOUNTED)?;
-        if length != bytes.len() || bytes.len() < HEADER || bytes.get(16) != Some(&2) {
+        if length != bytes.len() || bytes.len() < HEADER || bytes.get(MAGIC) != Some(&2) {
             return None;
         }
         Some(Batch {
@@ -73,31 +82,8 @@ impl Batch {
             producer_epoch: short(bytes, 51)?,
             base_sequence: int(bytes, 53)?,
             bytes: bytes.clone(),
+            delete_horizon: None,
         })
-    }
-
-    /// A batch as a client sent it: one batch, sound, and not a control batch.
-    pub(crate) fn from_client(bytes: &Bytes) -> Result<Batch, ResponseError> {
-        if bytes.get(16).is_some_and(|magic| *magic != 2) {
-            return Err(ResponseError::InvalidRecord);
-        }
-        // More than one batch for a partition was legal in older versions of Produce only.
-        let first = int(bytes, 8).and_then(|length| usize::try_from(length).ok());
-        if first.is_some_and(|length| length.saturating_add(UNCOUNTED) < bytes.len()) {
-            return Err(ResponseError::InvalidRecord);
-        }
-        let batch = Batch::read(bytes).ok_or(ResponseError::CorruptMessage)?;
-        let stated = array(bytes, CHECKSUM).map(u32::from_be_bytes);
-        let covered = bytes.get(COVERED..).unwrap_or_default();
-        if stated != Some(crc32c::crc32c(covered)) {
-            return Err(ResponseError::CorruptMessage);
-        }
-        let count = int(bytes, 57).unwrap_or_default();
-        let counts_agree = batch.last_offset_delta.checked_add(1) == Some(count) && count > 0;
-        if batch.is_control() || !counts_agree {
-            return Err(ResponseError::InvalidRecord);
-        }
-        Ok(batch)
     }
 
     /// The control batch that ends a transaction in a partition.
@@ -135,6 +121,7 @@ impl Batch {
             producer_id,
             producer_epoch: epoch,
             base_sequence: -1,
+            delete_horizon: None,
         }
     }
 
@@ -153,20 +140,37 @@ impl Batch {
     /// Stamps the broker's time on it, for topics with `LogAppendTime`.
     pub(crate) fn stamped(mut self, now: i64) -> Batch {
         let mut bytes = BytesMut::from(self.bytes.as_ref());
-        self.attributes |= 0x08;
+        self.attributes |= STAMPED;
         self.max_timestamp = now;
-        if let Some(place) = bytes.get_mut(21..23) {
-            place.copy_from_slice(&self.attributes.to_be_bytes());
-        }
-        if let Some(place) = bytes.get_mut(35..43) {
-            place.copy_from_slice(&now.to_be_bytes());
-        }
-        let checksum = crc32c::crc32c(bytes.get(COVERED..).unwrap_or_default());
-        if let Some(place) = bytes.get_mut(CHECKSUM..COVERED) {
-            place.copy_from_slice(&checksum.to_be_bytes());
-        }
-        self.bytes = bytes.freeze();
+        put(&mut bytes, 21, &self.attributes.to_be_bytes());
+        put(&mut bytes, 35, &now.to_be_bytes());
+        self.bytes = summed(bytes);
         self
+    }
+
+    /// The same batch, which says truly that the latest of its records' own times is this one.
+    pub(super) fn with_latest(mut self, latest: Millis) -> Batch {
+        if self.max_timestamp == latest && !self.is_stamped() {
+            return self;
+        }
+        let mut bytes = BytesMut::from(self.bytes.as_ref());
+        self.attributes &= !STAMPED;
+        self.max_timestamp = latest;
+        put(&mut bytes, 21, &self.attributes.to_be_bytes());
+        put(&mut bytes, 35, &latest.to_be_bytes());
+        self.bytes = summed(bytes);
+        self
+    }
+
+    pub(super) fn has_right_checksum(&self) -> bool {
+        let stated = array(&self.bytes, CHECKSUM).map(u32::from_be_bytes);
+        let covered = self.bytes.get(COVERED..).unwrap_or_default();
+        stated == Some(crc32c::crc32c(covered))
+    }
+
+    /// How many records it says that it has.
+    pub(super) fn stated_count(&self) -> i32 {
+        int(&self.bytes, 57).unwrap_or_default()
     }
 
     pub(crate) fn last_offset(&self) -> i64 {
@@ -198,88 +202,86 @@ impl Batch {
     }
 
     pub(crate) fn is_stamped(&self) -> bool {
-        self.attributes & 0x08 != 0
+        self.attributes & STAMPED != 0
     }
 
-    /// What is said of each record; of a compressed batch, only its first offset with its largest timestamp.
+    /// The offset and the time of each record. Where the broker stamps its time, all have the same.
     pub(crate) fn timestamps(&self) -> Vec<(i64, i64)> {
-        if self.is_compressed() || self.is_stamped() {
+        if self.is_stamped() {
             return vec![(self.base_offset, self.max_timestamp)];
         }
-        let timestamps = self.records().map(|record| {
-            (
-                self.base_offset.saturating_add(record.offset_delta),
-                self.base_timestamp.saturating_add(record.timestamp_delta),
-            )
-        });
+        let Ok(content) = self.content() else {
+            return vec![(self.base_offset, self.max_timestamp)];
+        };
+        let timestamps =
+            records(&content).map(|record| (self.offset_of(&record), self.time_of(&record)));
         timestamps.collect()
     }
 
-    /// Whether each record has a key; a compressed batch is believed to.
-    pub(crate) fn is_keyed(&self) -> bool {
-        self.is_compressed() || self.records().all(|record| record.has_key)
+    /// The records, decompressed.
+    pub(super) fn content(&self) -> Result<Bytes, Unreadable> {
+        decompress(self.attributes & COMPRESSION, &self.bytes.slice(HEADER..))
     }
 
-    fn is_compressed(&self) -> bool {
-        self.attributes & COMPRESSION != 0
+    /// The record's own time.
+    pub(super) fn time_of(&self, record: &Record<'_>) -> Millis {
+        self.base_timestamp.saturating_add(record.timestamp_delta)
     }
 
-    fn records(&self) -> impl Iterator<Item = RecordHead> + '_ {
-        let mut rest = self.bytes.get(HEADER..).unwrap_or_default();
-        std::iter::from_fn(move || {
-            let (record, after) = RecordHead::read(rest)?;
-            rest = after;
-            Some(record)
-        })
+    pub(super) fn offset_of(&self, record: &Record<'_>) -> i64 {
+        self.base_offset.saturating_add(record.offset_delta)
     }
-}
 
-/// The beginning of a record.
-#[derive(Debug, Clone, Copy)]
-struct RecordHead {
-    timestamp_delta: i64,
-    offset_delta: i64,
-    has_key: bool,
-}
-
-impl RecordHead {
-    /// The first record of these bytes, and the bytes after it.
-    fn read(bytes: &[u8]) -> Option<(RecordHead, &[u8])> {
-        let (length, body) = varint(bytes)?;
-        let after = body.get(usize::try_from(length).ok()?..)?;
-        let (_attributes, fields) = body.split_first()?;
-        let (timestamp_delta, fields) = varint(fields)?;
-        let (offset_delta, fields) = varint(fields)?;
-        let (key_length, _) = varint(fields)?;
-        let has_key = key_length >= 0;
-        Some((
-            RecordHead {
-                timestamp_delta,
-                offset_delta,
-                has_key,
-            },
-            after,
-        ))
-    }
-}
-
-/// A zigzag varint of up to 64 bits, and what follows it.
-fn varint(bytes: &[u8]) -> Option<(i64, &[u8])> {
-    let mut value = 0_u64;
-    for (index, byte) in bytes.iter().enumerate().take(10) {
-        value |= u64::from(byte & 0x7f) << (7 * index);
-        if byte & 0x80 == 0 {
-            let decoded = (value >> 1).cast_signed() ^ -((value & 1).cast_signed());
-            return Some((decoded, bytes.get(index + 1..)?));
+    /// The same batch, from its first to its last offset, with only these of its records, not compressed.
+    pub(super) fn with_records(&self, kept: &[Record<'_>]) -> Batch {
+        let size: usize = kept.iter().map(|record| record.bytes.len()).sum();
+        let mut bytes = BytesMut::with_capacity(HEADER + size);
+        bytes.put_slice(self.bytes.get(..HEADER).unwrap_or_default());
+        kept.iter().for_each(|record| bytes.put_slice(record.bytes));
+        let mut batch = self.clone();
+        batch.attributes &= !COMPRESSION;
+        if !self.is_stamped() {
+            let latest = kept.iter().map(|record| record.timestamp_delta).max();
+            batch.max_timestamp = self
+                .base_timestamp
+                .saturating_add(latest.unwrap_or_default());
         }
+        let length = i32::try_from(bytes.len() - UNCOUNTED).unwrap_or_default();
+        let count = i32::try_from(kept.len()).unwrap_or_default();
+        put(&mut bytes, 8, &length.to_be_bytes());
+        put(&mut bytes, 21, &batch.attributes.to_be_bytes());
+        put(&mut bytes, 35, &batch.max_timestamp.to_be_bytes());
+        put(&mut bytes, 57, &count.to_be_bytes());
+        batch.bytes = summed(bytes);
+        batch
     }
-    None
+}
+
+/// Overwrites bytes that are there.
+fn put(bytes: &mut BytesMut, at: usize, value: &[u8]) {
+    if let Some(place) = bytes.get_mut(at..at + value.len()) {
+        place.copy_from_slice(value);
+    }
+}
+
+/// Writes the checksum of what it covers.
+fn summed(mut bytes: BytesMut) -> Bytes {
+    let checksum = crc32c::crc32c(bytes.get(COVERED..).unwrap_or_default());
+    put(&mut bytes, CHECKSUM, &checksum.to_be_bytes());
+    bytes.freeze()
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
+    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+    use kafka_protocol::ResponseError;
+
+    use super::super::offered::Offered;
     use super::*;
+
+    pub(crate) fn from_client(bytes: &Bytes) -> Batch {
+        Offered::from_client(bytes).unwrap().batch
+    }
 
     /// A batch of `count` empty records, one millisecond apart from `timestamp` on.
     pub(crate) fn batch(
@@ -311,11 +313,38 @@ pub(crate) mod tests {
         bytes.freeze()
     }
 
+    /// A batch with these keys, one letter each; those in capitals are tombstones. Its time is 0, and it is
+    /// transactional if it has a producer.
+    pub(crate) fn keyed(producer: Option<i64>, keys: &str) -> Bytes {
+        let count = u8::try_from(keys.len()).unwrap();
+        let (id, epoch) = producer.map_or((-1, -1), |id| (id, 0));
+        let sequence = if producer.is_some() { 0 } else { -1 };
+        let template = batch((id, epoch), sequence, count, producer.is_some(), 0);
+        let mut bytes = BytesMut::from(&template[..HEADER]);
+        put(&mut bytes, 35, &0_i64.to_be_bytes());
+        for (index, key) in (0..count).zip(keys.bytes()) {
+            let value: &[u8] = if key.is_ascii_uppercase() {
+                &[1]
+            } else {
+                &[2, b'v']
+            };
+            let fields = [
+                &[0, 0, index * 2, 2, key.to_ascii_lowercase()][..],
+                value,
+                &[0],
+            ]
+            .concat();
+            bytes.put_u8(u8::try_from(fields.len() * 2).unwrap());
+            bytes.put_slice(&fields);
+        }
+        let length = i32::try_from(bytes.len() - UNCOUNTED).unwrap();
+        put(&mut bytes, 8, &length.to_be_bytes());
+        summed(bytes)
+    }
+
     #[test]
     fn a_clients_batch_is_read_and_placed() {
-        let read = Batch::from_client(&batch((7, 1), 5, 3, true, 1000))
-            .unwrap()
-            .at(42);
+        let read = from_client(&batch((7, 1), 5, 3, true, 1000)).at(42);
         assert_eq!(
             (read.base_offset, read.last_offset(), read.last_sequence()),
             (42, 44, 7)
@@ -323,21 +352,7 @@ pub(crate) mod tests {
         assert!(read.is_transactional() && !read.is_control());
         assert_eq!(read.timestamps(), [(42, 1000), (43, 1001), (44, 1002)]);
         // The checksum still holds, since offset and leader epoch are outside it.
-        assert!(Batch::from_client(&read.bytes).is_ok());
-    }
-
-    #[test]
-    fn a_damaged_batch_is_refused() {
-        let good = batch((7, 1), 5, 3, true, 1000);
-        for length in 0..good.len() {
-            assert!(Batch::from_client(&good.slice(..length)).is_err());
-        }
-        let mut changed = BytesMut::from(good.as_ref());
-        *changed.last_mut().unwrap() ^= 1;
-        assert_eq!(
-            Batch::from_client(&changed.freeze()).unwrap_err(),
-            ResponseError::CorruptMessage
-        );
+        assert!(Batch::read(&read.bytes).unwrap().has_right_checksum());
     }
 
     #[test]
@@ -356,24 +371,28 @@ pub(crate) mod tests {
         );
         assert_eq!(read.timestamps(), [(17, 1000)]);
         // Never accepted from a client.
+        let sent = Batch::marker(9, 3, Outcome::Commit, 1000);
         assert_eq!(
-            Batch::from_client(&marker.bytes).unwrap_err(),
+            Offered::from_client(&sent.bytes).unwrap_err(),
             ResponseError::InvalidRecord
         );
     }
 
     #[test]
     fn sequences_wrap() {
-        let read = Batch::from_client(&batch((7, 1), i32::MAX, 3, false, 0)).unwrap();
+        let read = from_client(&batch((7, 1), i32::MAX, 3, false, 0));
         assert_eq!(read.last_sequence(), 1);
     }
 
     #[test]
     fn a_stamped_batch_keeps_a_right_checksum() {
-        let stamped = Batch::from_client(&batch((7, 1), 0, 3, false, 5))
-            .unwrap()
-            .stamped(99);
-        let read = Batch::from_client(&stamped.bytes).unwrap();
+        let stamped = from_client(&batch((7, 1), 0, 3, false, 5)).stamped(99);
+        let read = Batch::read(&stamped.bytes).unwrap();
+        assert!(read.has_right_checksum());
         assert_eq!((read.max_timestamp, read.is_stamped()), (99, true));
+        // A client that claims so is told better.
+        let read = from_client(&stamped.bytes);
+        assert!(read.has_right_checksum());
+        assert_eq!((read.max_timestamp, read.is_stamped()), (7, false));
     }
 }

@@ -3,14 +3,20 @@
 //! Invariants:
 //! - Batches are kept as bytes and never overlap; `start <= base offset of the first <= end`, and an offset is found by
 //!   binary search. There may be holes (compaction, deletion), never a second record for an offset.
-//! - The last stable offset is the first offset of the earliest open transaction, or the end. It never goes back.
+//! - The last stable offset is the first offset of the earliest open transaction, or the end. It never goes back, and is
+//!   never below the start.
 //! - Each aborted transaction that wrote something is indexed by its first offset and its marker's offset, so that a
 //!   read-committed reader can drop its records.
 //! - One broker, no replicas: what is appended is below the high watermark at once.
 
 pub(crate) mod batch;
+pub(crate) mod codec;
+mod compaction;
+mod offered;
 mod producers;
 mod readers;
+mod record;
+mod segments;
 #[cfg(test)]
 mod tests;
 
@@ -20,8 +26,13 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 
 use self::batch::{Batch, Outcome};
-use self::producers::{Producers, Verdict};
+pub(crate) use self::compaction::{Compaction, Reach};
+pub(crate) use self::offered::Offered;
+pub(crate) use self::producers::{ActiveProducer, Beginning};
+use self::producers::{PRODUCER_BYTES, Producers, Verdict};
 pub(crate) use self::readers::{Reader, Readers};
+pub(crate) use self::segments::SegmentLimits;
+use self::segments::Segments;
 use crate::clock::Millis;
 
 /// What a reader may see.
@@ -49,6 +60,9 @@ pub(crate) struct Aborted {
     pub(crate) marker_offset: i64,
 }
 
+/// What a log keeps of a transaction beside its records: the marker, its place in the index, the producer.
+pub(crate) const ENDING_BYTES: usize = 78 + size_of::<Aborted>() + PRODUCER_BYTES;
+
 /// How batches are admitted to a topic's partitions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Admission {
@@ -60,23 +74,28 @@ pub(crate) struct Admission {
     pub(crate) after: Millis,
     /// A compacted topic takes no record without a key.
     pub(crate) keyed: bool,
+    pub(crate) segments: SegmentLimits,
 }
 
 impl Admission {
-    fn check(&self, batch: &Batch, now: Millis) -> Result<(), ResponseError> {
+    /// In Apache Kafka's order (`UnifiedLog.append`).
+    fn check(&self, offered: &Offered, now: Millis) -> Result<(), ResponseError> {
+        let batch = &offered.batch;
         if batch.bytes.len() > self.max_bytes {
             return Err(ResponseError::MessageTooLarge);
         }
-        let early = now.saturating_sub(batch.base_timestamp) > self.before;
+        if self.keyed && !offered.keyed {
+            return Err(ResponseError::InvalidRecord);
+        }
+        let early = |earliest: Millis| now.saturating_sub(earliest) > self.before;
         let late = batch.max_timestamp.saturating_sub(now) > self.after;
-        if !self.stamp && (early || late) {
+        if !self.stamp && (offered.earliest.is_some_and(early) || late) {
             return Err(ResponseError::InvalidTimestamp);
         }
-        if self.keyed && !batch.is_keyed() {
-            Err(ResponseError::InvalidRecord)
-        } else {
-            Ok(())
+        if batch.bytes.len() > self.segments.bytes {
+            return Err(ResponseError::RecordListTooLarge);
         }
+        Ok(())
     }
 }
 
@@ -104,6 +123,15 @@ pub(crate) struct Read {
 }
 
 impl Read {
+    /// What is read ends where the limit is, as in Apache Kafka: with part of a batch, if there is a whole one before it.
+    fn fill_with_part_of(&mut self, batch: &Batch, limit: usize) {
+        let room = limit.saturating_sub(self.size);
+        if !self.batches.is_empty() && room > 0 {
+            self.batches.push(batch.bytes.slice(..room));
+            self.size += room;
+        }
+    }
+
     /// The batches one after the other.
     pub(crate) fn concatenated(&self) -> Bytes {
         match self.batches.as_slice() {
@@ -132,10 +160,15 @@ pub(crate) struct Limit {
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     batches: VecDeque<Batch>,
+    /// The size of all batches.
+    bytes: usize,
     start: i64,
     end: i64,
     producers: Producers,
     aborted: Vec<Aborted>,
+    segments: Segments,
+    /// What lies below has been compacted once.
+    compacted_to: i64,
     pub(crate) readers: Readers,
 }
 
@@ -150,8 +183,21 @@ impl Log {
         self.end
     }
 
+    /// The size of all batches.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The memory that it takes: batches, and what is remembered of producers and transactions when batches are gone.
+    pub(crate) fn footprint(&self) -> usize {
+        let aborted = self.aborted.len() * size_of::<Aborted>();
+        self.bytes + aborted + self.producers.footprint()
+    }
+
     pub(crate) fn last_stable(&self) -> i64 {
-        self.producers.first_unstable().unwrap_or(self.end)
+        let unstable = self.producers.first_unstable();
+        // The records of an open transaction may have been deleted.
+        unstable.map_or(self.end, |offset| offset.max(self.start))
     }
 
     /// The end for readers of this isolation.
@@ -162,15 +208,22 @@ impl Log {
         }
     }
 
+    /// A transactional batch has come, and is about to be verified: what comes later does not overtake it.
+    pub(crate) fn coming(&mut self, offered: &Offered, now: Millis) {
+        self.producers.coming(&offered.batch, now);
+    }
+
     /// Appends a client's batch, or says at which offset it is already.
     pub(crate) fn append(
         &mut self,
-        batch: Batch,
+        offered: Offered,
         admission: Admission,
+        beginning: Beginning,
         now: Millis,
     ) -> Result<Appended, ResponseError> {
-        admission.check(&batch, now)?;
-        if let Verdict::Duplicate(base_offset) = self.producers.judge(&batch)? {
+        admission.check(&offered, now)?;
+        let batch = offered.batch;
+        if let Verdict::Duplicate(base_offset) = self.producers.judge(&batch, beginning)? {
             return Ok(Appended {
                 base_offset,
                 append_time: None,
@@ -185,6 +238,7 @@ impl Log {
         let batch = batch.at(self.end);
         let base_offset = batch.base_offset;
         self.producers.appended(&batch);
+        self.segments.appended(&batch, admission.segments);
         self.push(batch);
         Ok(Appended {
             base_offset,
@@ -201,7 +255,7 @@ impl Log {
         now: Millis,
     ) -> i64 {
         let marker_offset = self.end;
-        let begun = self.producers.ended(producer_id, epoch);
+        let begun = self.producers.ended(producer_id, epoch, now);
         if let (Some(first_offset), Outcome::Abort) = (begun, outcome) {
             self.aborted.push(Aborted {
                 producer_id,
@@ -215,11 +269,22 @@ impl Log {
 
     fn push(&mut self, batch: Batch) {
         self.end = batch.last_offset().saturating_add(1);
+        self.bytes += batch.bytes.len();
         self.batches.push_back(batch);
         self.readers.wake();
     }
 
-    /// Reads from `offset` on, whole batches, up to what the isolation allows.
+    /// The producers that have written here, by their ids.
+    pub(crate) fn active_producers(&self) -> Vec<ActiveProducer> {
+        self.producers.active()
+    }
+
+    /// Forgets producers that have written nothing since.
+    pub(crate) fn expire_producers(&mut self, until: Millis) {
+        self.producers.expire(until);
+    }
+
+    /// Reads from `offset` on, up to what the isolation allows.
     pub(crate) fn read(
         &self,
         offset: i64,
@@ -238,7 +303,11 @@ impl Log {
         for batch in self.batches.range(from..) {
             let fits = read.size.saturating_add(batch.bytes.len()) <= limit.bytes;
             let forced = limit.at_least_one && read.batches.is_empty();
-            if batch.base_offset >= bound || !(fits || forced) {
+            if batch.base_offset >= bound {
+                break;
+            }
+            if !(fits || forced) {
+                read.fill_with_part_of(batch, limit.bytes);
                 break;
             }
             read.size += batch.bytes.len();
@@ -272,14 +341,12 @@ impl Log {
             return Err(ResponseError::OffsetOutOfRange);
         }
         self.start = self.start.max(offset);
-        while self
-            .batches
-            .front()
-            .is_some_and(|batch| batch.last_offset() < self.start)
-        {
-            self.batches.pop_front();
-        }
         let start = self.start;
+        let gone = |batch: &mut Batch| batch.last_offset() < start;
+        while let Some(batch) = self.batches.pop_front_if(gone) {
+            self.bytes = self.bytes.saturating_sub(batch.bytes.len());
+        }
+        self.segments.deleted_before(start);
         self.aborted
             .retain(|aborted| aborted.marker_offset >= start);
         Ok(self.start)
@@ -287,7 +354,7 @@ impl Log {
 
     /// Deletes from the start what is too old or too much; never what an open transaction may still need.
     pub(crate) fn retain(&mut self, retention: Retention, now: Millis) {
-        let mut size: usize = self.batches.iter().map(|batch| batch.bytes.len()).sum();
+        let mut size = self.bytes();
         let mut start = self.start;
         for batch in &self.batches {
             let too_old = retention
@@ -305,37 +372,29 @@ impl Log {
         let _ = self.delete_before(start);
     }
 
-    /// The first record at or after a timestamp that the isolation allows: (timestamp, offset).
+    /// The first record or marker at or after a timestamp that the isolation allows: (timestamp, offset).
     pub(crate) fn find_by_time(
         &self,
         timestamp: Millis,
         isolation: Isolation,
     ) -> Option<(Millis, i64)> {
-        let bound = self.end_for(isolation);
-        let late = |batch: &&Batch| !batch.is_control() && batch.max_timestamp >= timestamp;
+        let late = |batch: &&Batch| batch.max_timestamp >= timestamp;
         let records = self.batches.iter().filter(late).flat_map(Batch::timestamps);
-        let right = |&(offset, time): &(i64, i64)| {
-            time >= timestamp && offset >= self.start && offset < bound
-        };
-        records
-            .into_iter()
-            .find(right)
-            .map(|(offset, time)| (time, offset))
+        let right = |&(offset, time): &(i64, i64)| time >= timestamp && offset >= self.start;
+        self.allowed(records.into_iter().find(right), isolation)
     }
 
-    /// The record with the largest timestamp, the first of them: (timestamp, offset).
-    pub(crate) fn find_latest_time(&self) -> Option<(Millis, i64)> {
-        let records = self
-            .batches
-            .iter()
-            .filter(|batch| !batch.is_control())
-            .flat_map(Batch::timestamps);
-        let mut found: Option<(Millis, i64)> = None;
-        for (offset, time) in records.filter(|(offset, _)| *offset >= self.start) {
-            if found.is_none_or(|(largest, _)| time > largest) {
-                found = Some((time, offset));
-            }
-        }
-        found
+    /// The record or marker with the largest timestamp, the first of them, if the isolation allows it: (timestamp, offset).
+    pub(crate) fn find_latest_time(&self, isolation: Isolation) -> Option<(Millis, i64)> {
+        let latest = self.batches.iter().map(|batch| batch.max_timestamp).max()?;
+        let mut batches = self.batches.iter();
+        let batch = batches.find(|batch| batch.max_timestamp == latest)?;
+        let mut times = batch.timestamps().into_iter();
+        self.allowed(times.find(|(_, time)| *time == latest), isolation)
+    }
+
+    fn allowed(&self, found: Option<(i64, Millis)>, isolation: Isolation) -> Option<(Millis, i64)> {
+        let (offset, time) = found?;
+        (offset < self.end_for(isolation)).then_some((time, offset))
     }
 }

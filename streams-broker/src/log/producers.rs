@@ -1,16 +1,20 @@
 //! What a partition knows of each producer: epoch, the last batches, the open transaction.
 //!
 //! Invariants: a producer's epoch never goes back; sequences have no gap within an epoch; of each producer the last
-//! five batches are remembered, since that many may be in flight and come again.
+//! five batches are remembered, since that many may be in flight and come again. Of a transactional producer nothing
+//! overtakes a batch that was refused before the transaction's first one was appended.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use kafka_protocol::ResponseError;
 
 use super::batch::Batch;
+use crate::clock::Millis;
 
 /// As many batches as an idempotent producer may have in flight.
 const REMEMBERED: usize = 5;
+/// What is remembered of a producer takes at most about so many bytes.
+pub(crate) const PRODUCER_BYTES: usize = 256;
 
 #[derive(Debug, Clone, Copy)]
 struct Sequenced {
@@ -24,6 +28,46 @@ struct Producer {
     epoch: i16,
     recent: VecDeque<Sequenced>,
     transaction_start: Option<i64>,
+    last_timestamp: i64,
+}
+
+impl Producer {
+    /// A plain batch has no place inside the producer's open transaction: it would not be dropped by the abort.
+    fn covered(&self, batch: &Batch) -> Result<Verdict, ResponseError> {
+        if self.transaction_start.is_some() && !batch.is_transactional() {
+            Err(ResponseError::InvalidTxnState)
+        } else {
+            Ok(Verdict::Append)
+        }
+    }
+}
+
+/// What tools see of a producer that has written to a partition.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ActiveProducer {
+    pub(crate) id: i64,
+    pub(crate) epoch: i16,
+    /// -1 after a marker, before the next batch.
+    pub(crate) last_sequence: i32,
+    pub(crate) last_timestamp: i64,
+    pub(crate) transaction_start: Option<i64>,
+}
+
+/// Where a producer that has no batches in the partition may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// Anywhere: what it wrote before may have been deleted.
+    Anywhere,
+    /// At sequence 0: a transaction of version 2 begins a new epoch, so an earlier batch is still under way.
+    AtZero,
+}
+
+/// The lowest sequence of an epoch that came before anything was appended (`VerificationStateEntry` in Apache Kafka).
+#[derive(Debug, Clone, Copy)]
+struct Lowest {
+    epoch: i16,
+    sequence: i32,
+    at: Millis,
 }
 
 /// What is to be done with a batch.
@@ -40,6 +84,8 @@ pub(crate) struct Producers {
     known: HashMap<i64, Producer>,
     /// First offset of each open transaction, with its producer.
     open: BTreeMap<i64, i64>,
+    /// By producer, of transactional batches that were not appended.
+    lowest: HashMap<i64, Lowest>,
 }
 
 fn follows(last: i32, next: i32) -> bool {
@@ -51,29 +97,59 @@ fn follows(last: i32, next: i32) -> bool {
 }
 
 impl Producers {
-    /// Judges a client's batch; nothing is changed.
-    pub(crate) fn judge(&self, batch: &Batch) -> Result<Verdict, ResponseError> {
+    /// Judges a client's batch; nothing is changed (`ProducerAppendInfo` in Apache Kafka).
+    pub(crate) fn judge(
+        &self,
+        batch: &Batch,
+        beginning: Beginning,
+    ) -> Result<Verdict, ResponseError> {
         if !batch.has_producer() {
             return Ok(Verdict::Append);
         }
-        // A producer that is not known may start anywhere: what it wrote before may have been deleted.
-        let Some(producer) = self.known.get(&batch.producer_id) else {
-            return Ok(Verdict::Append);
+        let same = |seen: &&Sequenced| {
+            seen.first == batch.base_sequence && seen.last == batch.last_sequence()
+        };
+        let known = self.known.get(&batch.producer_id);
+        let current = known.filter(|producer| producer.epoch == batch.producer_epoch);
+        if let Some(seen) = current.and_then(|producer| producer.recent.iter().find(same)) {
+            return Ok(Verdict::Duplicate(seen.base_offset));
+        }
+        let lowest = self.lowest.get(&batch.producer_id);
+        in_order(lowest.is_none_or(|lowest| batch.base_sequence <= lowest.sequence))?;
+        let Some(producer) = known else {
+            return in_order(beginning == Beginning::Anywhere || batch.base_sequence == 0);
         };
         if batch.producer_epoch < producer.epoch {
             return Err(ResponseError::InvalidProducerEpoch);
         }
         if batch.producer_epoch > producer.epoch {
-            return in_order(batch.base_sequence == 0);
-        }
-        let same = |seen: &&Sequenced| {
-            seen.first == batch.base_sequence && seen.last == batch.last_sequence()
-        };
-        if let Some(seen) = producer.recent.iter().find(same) {
-            return Ok(Verdict::Duplicate(seen.base_offset));
+            in_order(batch.base_sequence == 0)?;
+            return producer.covered(batch);
         }
         let last = producer.recent.back().map_or(-1, |seen| seen.last);
-        in_order(follows(last, batch.base_sequence))
+        in_order(follows(last, batch.base_sequence))?;
+        producer.covered(batch)
+    }
+
+    /// A transactional batch has come, which may yet be refused.
+    pub(crate) fn coming(&mut self, batch: &Batch, now: Millis) {
+        let known = self.known.get(&batch.producer_id);
+        let has_begun = known.is_some_and(|one| {
+            one.transaction_start.is_some() && one.epoch == batch.producer_epoch
+        });
+        if has_begun {
+            return;
+        }
+        let (epoch, sequence) = (batch.producer_epoch, batch.base_sequence);
+        let new = Lowest {
+            epoch,
+            sequence,
+            at: now,
+        };
+        let lowest = self.lowest.entry(batch.producer_id).or_insert(new);
+        if epoch > lowest.epoch || (epoch == lowest.epoch && sequence < lowest.sequence) {
+            (lowest.epoch, lowest.sequence) = (epoch, sequence);
+        }
     }
 
     /// Remembers a batch that was appended.
@@ -85,23 +161,57 @@ impl Producers {
         if producer.recent.len() == REMEMBERED {
             producer.recent.pop_front();
         }
+        producer.last_timestamp = batch.max_timestamp;
         let base_offset = batch.base_offset;
         producer.recent.push_back(Sequenced {
             first: batch.base_sequence,
             last: batch.last_sequence(),
             base_offset,
         });
-        if batch.is_transactional() && producer.transaction_start.is_none() {
-            producer.transaction_start = Some(base_offset);
-            self.open.insert(base_offset, batch.producer_id);
+        if batch.is_transactional() {
+            if producer.transaction_start.is_none() {
+                producer.transaction_start = Some(base_offset);
+                self.open.insert(base_offset, batch.producer_id);
+            }
+            self.lowest.remove(&batch.producer_id);
         }
     }
 
     /// Ends the producer's transaction and gives the offset at which it had begun, if it wrote anything.
-    pub(crate) fn ended(&mut self, producer_id: i64, epoch: i16) -> Option<i64> {
-        let start = self.producer(producer_id, epoch).transaction_start.take()?;
+    pub(crate) fn ended(&mut self, producer_id: i64, epoch: i16, now: Millis) -> Option<i64> {
+        let producer = self.producer(producer_id, epoch);
+        producer.last_timestamp = now;
+        let start = producer.transaction_start.take()?;
         self.open.remove(&start);
         Some(start)
+    }
+
+    /// Forgets the producers whose last record, by its own time, is as old as `until` or older; not those that have a
+    /// transaction open (`ProducerStateManager.removeExpiredProducers` in Apache Kafka).
+    pub(crate) fn expire(&mut self, until: Millis) {
+        self.known.retain(|_, producer| {
+            producer.transaction_start.is_some() || producer.last_timestamp > until
+        });
+        self.lowest.retain(|_, lowest| lowest.at > until);
+    }
+
+    /// Every producer that is known, by its id.
+    pub(crate) fn active(&self) -> Vec<ActiveProducer> {
+        let active = self.known.iter().map(|(id, producer)| ActiveProducer {
+            id: *id,
+            epoch: producer.epoch,
+            last_sequence: producer.recent.back().map_or(-1, |seen| seen.last),
+            last_timestamp: producer.last_timestamp,
+            transaction_start: producer.transaction_start,
+        });
+        let mut active: Vec<_> = active.collect();
+        active.sort_unstable_by_key(|producer| producer.id);
+        active
+    }
+
+    /// The memory that is taken.
+    pub(crate) fn footprint(&self) -> usize {
+        (self.known.len() + self.lowest.len()) * PRODUCER_BYTES
     }
 
     /// First offset of the earliest open transaction.
@@ -114,6 +224,7 @@ impl Producers {
             epoch,
             recent: VecDeque::new(),
             transaction_start: None,
+            last_timestamp: -1,
         };
         let producer = self.known.entry(id).or_insert_with(new);
         if epoch > producer.epoch {
@@ -134,16 +245,18 @@ fn in_order(yes: bool) -> Result<Verdict, ResponseError> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-    use super::super::batch::tests::batch;
+    use super::super::batch::tests::{batch, from_client};
     use super::*;
 
     fn sent(epoch: i16, sequence: i32, count: u8) -> Batch {
-        Batch::from_client(&batch((1, epoch), sequence, count, true, 0)).unwrap()
+        from_client(&batch((1, epoch), sequence, count, true, 0))
     }
 
     fn append(producers: &mut Producers, batch: Batch, offset: i64) {
-        assert_eq!(producers.judge(&batch), Ok(Verdict::Append));
+        assert_eq!(
+            producers.judge(&batch, Beginning::Anywhere),
+            Ok(Verdict::Append)
+        );
         producers.appended(&batch.at(offset));
     }
 
@@ -156,12 +269,12 @@ mod tests {
         for index in 1..6 {
             let offset = i64::from(index) * 2;
             assert_eq!(
-                producers.judge(&sent(0, index * 2, 2)),
+                producers.judge(&sent(0, index * 2, 2), Beginning::Anywhere),
                 Ok(Verdict::Duplicate(offset))
             );
         }
         assert_eq!(
-            producers.judge(&sent(0, 0, 2)),
+            producers.judge(&sent(0, 0, 2), Beginning::Anywhere),
             Err(ResponseError::OutOfOrderSequenceNumber)
         );
     }
@@ -171,20 +284,20 @@ mod tests {
         let mut producers = Producers::default();
         append(&mut producers, sent(4, 100, 1), 0);
         assert_eq!(
-            producers.judge(&sent(4, 102, 1)),
+            producers.judge(&sent(4, 102, 1), Beginning::Anywhere),
             Err(ResponseError::OutOfOrderSequenceNumber)
         );
         assert_eq!(
-            producers.judge(&sent(3, 101, 1)),
+            producers.judge(&sent(3, 101, 1), Beginning::Anywhere),
             Err(ResponseError::InvalidProducerEpoch)
         );
         assert_eq!(
-            producers.judge(&sent(5, 101, 1)),
+            producers.judge(&sent(5, 101, 1), Beginning::Anywhere),
             Err(ResponseError::OutOfOrderSequenceNumber)
         );
         append(&mut producers, sent(5, 0, 1), 1);
         assert_eq!(
-            producers.judge(&sent(4, 101, 1)),
+            producers.judge(&sent(4, 101, 1), Beginning::Anywhere),
             Err(ResponseError::InvalidProducerEpoch)
         );
     }
@@ -192,18 +305,37 @@ mod tests {
     #[test]
     fn the_first_unstable_offset_is_that_of_the_earliest_open_transaction() {
         let mut producers = Producers::default();
-        let other = |offset| {
-            Batch::from_client(&batch((2, 0), 0, 1, true, 0))
-                .unwrap()
-                .at(offset)
-        };
+        let other = |offset| from_client(&batch((2, 0), 0, 1, true, 0)).at(offset);
         append(&mut producers, sent(0, 0, 1), 10);
         append(&mut producers, other(11), 11);
         assert_eq!(producers.first_unstable(), Some(10));
-        assert_eq!(producers.ended(1, 0), Some(10));
+        assert_eq!(producers.ended(1, 0, 0), Some(10));
         assert_eq!(producers.first_unstable(), Some(11));
-        assert_eq!(producers.ended(2, 1), Some(11));
+        assert_eq!(producers.ended(2, 1, 0), Some(11));
         assert_eq!(producers.first_unstable(), None);
-        assert_eq!(producers.ended(2, 1), None);
+        assert_eq!(producers.ended(2, 1, 0), None);
+    }
+
+    #[test]
+    fn old_producers_are_forgotten_unless_their_transaction_is_open() {
+        let mut producers = Producers::default();
+        let plain = from_client(&batch((2, 0), 0, 1, false, 100));
+        append(&mut producers, plain, 0);
+        append(&mut producers, sent(0, 0, 1), 1);
+        producers.expire(99);
+        assert_eq!(producers.active().len(), 2);
+        producers.expire(100);
+        let ids: Vec<_> = producers.active().iter().map(|one| one.id).collect();
+        assert_eq!(ids, [1], "the one with a transaction");
+        assert_eq!(producers.ended(1, 0, 200), Some(1));
+        producers.expire(199);
+        assert_eq!(producers.active().len(), 1);
+        producers.expire(200);
+        assert!(producers.active().is_empty());
+        // Forgotten, it may begin anywhere.
+        assert_eq!(
+            producers.judge(&sent(0, 70, 1), Beginning::Anywhere),
+            Ok(Verdict::Append)
+        );
     }
 }

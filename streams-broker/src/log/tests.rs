@@ -9,6 +9,10 @@ const ADMISSION: Admission = Admission {
     before: i64::MAX,
     after: i64::MAX,
     keyed: false,
+    segments: SegmentLimits {
+        bytes: usize::MAX,
+        time: i64::MAX,
+    },
 };
 const ALL: Limit = Limit {
     bytes: usize::MAX,
@@ -21,8 +25,8 @@ fn client(
     count: u8,
     transactional: bool,
     timestamp: i64,
-) -> Batch {
-    Batch::from_client(&batch(
+) -> Offered {
+    Offered::from_client(&batch(
         (producer_id, 0),
         sequence,
         count,
@@ -32,8 +36,10 @@ fn client(
     .unwrap()
 }
 
-fn append(log: &mut Log, batch: Batch) -> i64 {
-    log.append(batch, ADMISSION, 0).unwrap().base_offset
+fn append(log: &mut Log, offered: Offered) -> i64 {
+    log.append(offered, ADMISSION, Beginning::Anywhere, 0)
+        .unwrap()
+        .base_offset
 }
 
 fn committed(log: &Log, offset: i64) -> Read {
@@ -180,7 +186,10 @@ fn records_are_found_by_time() {
         Some((200, 6))
     );
     assert_eq!(log.find_by_time(203, Isolation::ReadUncommitted), None);
-    assert_eq!(log.find_latest_time(), Some((202, 8)));
+    assert_eq!(
+        log.find_latest_time(Isolation::ReadUncommitted),
+        Some((202, 8))
+    );
 }
 
 #[test]
@@ -190,7 +199,12 @@ fn too_large_a_batch_is_refused() {
         ..ADMISSION
     };
     let error = Log::default()
-        .append(client(-1, -1, 30, false, 0), admission, 0)
+        .append(
+            client(-1, -1, 30, false, 0),
+            admission,
+            Beginning::Anywhere,
+            0,
+        )
         .unwrap_err();
     assert_eq!(error, ResponseError::MessageTooLarge);
 }
@@ -199,7 +213,9 @@ fn too_large_a_batch_is_refused() {
 fn records_of_another_time_or_without_a_key_are_refused_where_that_is_said() {
     let refused = |admission| {
         let batch = client(-1, -1, 1, false, 1_000);
-        Log::default().append(batch, admission, 1_500).map(|_| ())
+        Log::default()
+            .append(batch, admission, Beginning::Anywhere, 1_500)
+            .map(|_| ())
     };
     assert_eq!(
         refused(Admission {

@@ -10,15 +10,19 @@
 //!
 //! This file decides; [`crate::broker::Broker`] carries out what it hands back ([`Ending`]).
 
+mod ending;
 mod state;
 #[cfg(test)]
 mod tests;
+mod transaction;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kafka_protocol::ResponseError;
 
+pub(crate) use self::ending::{Ended, Ending};
 pub(crate) use self::state::State;
+pub(crate) use self::transaction::Transaction;
 use crate::clock::Millis;
 use crate::log::batch::Outcome;
 
@@ -32,110 +36,17 @@ pub(crate) struct ProducerIdentity {
 /// A producer that has none yet.
 pub(crate) const NO_PRODUCER: ProducerIdentity = ProducerIdentity { id: -1, epoch: -1 };
 
+/// How a client runs its transactions (the feature `transaction.version`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClientVersion {
+    /// It registers partitions and groups itself, and keeps its epoch.
+    V1,
+    /// Partitions and groups are registered by what is written, and every end raises the epoch (KIP-890).
+    V2,
+}
+
 /// Partitions by topic.
 pub(crate) type Partitions = BTreeMap<String, BTreeSet<i32>>;
-
-/// One transactional id.
-#[derive(Debug)]
-pub(crate) struct Transaction {
-    pub(crate) producer: ProducerIdentity,
-    /// The epoch before the last bump that the producer asked for, to recognise a repeated request.
-    last_epoch: i16,
-    pub(crate) state: State,
-    pub(crate) timeout: Millis,
-    pub(crate) started: Millis,
-    pub(crate) partitions: Partitions,
-    pub(crate) groups: BTreeSet<String>,
-}
-
-impl Transaction {
-    fn become_state(&mut self, next: State) -> Result<(), ResponseError> {
-        if !self.state.may_become(next) {
-            return Err(ResponseError::InvalidTxnState);
-        }
-        self.state = next;
-        Ok(())
-    }
-
-    fn check_owner(&self, producer: ProducerIdentity) -> Result<(), ResponseError> {
-        if self.producer.id != producer.id {
-            return Err(ResponseError::InvalidProducerIdMapping);
-        }
-        if self.producer.epoch != producer.epoch {
-            return Err(ResponseError::ProducerFenced);
-        }
-        Ok(())
-    }
-
-    /// The transaction goes on, or begins.
-    fn resume(&mut self, now: Millis) -> Result<(), ResponseError> {
-        if self.state.is_preparing() {
-            return Err(ResponseError::ConcurrentTransactions);
-        }
-        if self.state != State::Ongoing {
-            self.started = now;
-        }
-        self.become_state(State::Ongoing)
-    }
-
-    /// Decides the outcome and says what is to be written.
-    fn decide(&mut self, id: &str, outcome: Outcome) -> Result<Ending, ResponseError> {
-        self.become_state(State::preparing(outcome))?;
-        Ok(Ending {
-            transactional_id: id.to_owned(),
-            producer: self.producer,
-            outcome,
-            partitions: std::mem::take(&mut self.partitions),
-            groups: std::mem::take(&mut self.groups),
-        })
-    }
-
-    /// Aborts on the broker's own account: the epoch is raised, so the producer is fenced.
-    fn abort_and_fence(&mut self, id: &str) -> Result<Ending, ResponseError> {
-        self.producer.epoch = self.producer.epoch.saturating_add(1);
-        self.last_epoch = -1;
-        self.decide(id, Outcome::Abort)
-    }
-
-    /// The next epoch for a producer that initialises itself.
-    fn bump(
-        &mut self,
-        expected: ProducerIdentity,
-        fresh_id: &mut i64,
-    ) -> Result<(), ResponseError> {
-        let current = self.producer.epoch;
-        if expected.epoch >= 0 && expected.epoch != current {
-            // A repeated request whose answer was lost gets the same answer.
-            return if expected.epoch == self.last_epoch {
-                Ok(())
-            } else {
-                Err(ResponseError::ProducerFenced)
-            };
-        }
-        self.last_epoch = if expected.epoch >= 0 { current } else { -1 };
-        // The last epoch but one is kept for fencing.
-        if current >= i16::MAX - 1 {
-            self.producer = ProducerIdentity {
-                id: take(fresh_id),
-                epoch: 0,
-            };
-            self.last_epoch = -1;
-        } else {
-            self.producer.epoch = current + 1;
-        }
-        Ok(())
-    }
-}
-
-/// A decided transaction: markers and offsets that are to be written, before [`Transactions::completed`].
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Ending {
-    pub(crate) transactional_id: String,
-    pub(crate) producer: ProducerIdentity,
-    pub(crate) outcome: Outcome,
-    pub(crate) partitions: Partitions,
-    pub(crate) groups: BTreeSet<String>,
-}
 
 /// The answer to InitProducerId.
 #[derive(Debug, PartialEq, Eq)]
@@ -173,13 +84,16 @@ impl Transactions {
         id: &str,
         timeout: Millis,
         expected: ProducerIdentity,
+        now: Millis,
     ) -> Result<Initialised, ResponseError> {
         let Some(transaction) = self.by_id.get_mut(id) else {
             let producer = self.fresh_producer();
-            self.insert(id, producer, timeout);
+            let transaction = Transaction::new(producer, timeout, now);
+            self.by_id.insert(id.to_owned(), transaction);
             return Ok(Initialised::Ready(producer));
         };
-        if expected.id >= 0 && expected.id != transaction.producer.id {
+        transaction.changed = now;
+        if expected.id >= 0 && !transaction.was(expected) {
             return Err(ResponseError::ProducerFenced);
         }
         match transaction.state {
@@ -187,9 +101,7 @@ impl Transactions {
                 Err(ResponseError::ConcurrentTransactions)
             }
             State::Ongoing => {
-                if expected.epoch >= 0 && expected.epoch != transaction.producer.epoch {
-                    return Err(ResponseError::ProducerFenced);
-                }
+                // Whatever its epoch is: that is looked at when it asks again.
                 transaction.abort_and_fence(id).map(Initialised::AbortFirst)
             }
             State::Empty | State::CompleteCommit | State::CompleteAbort => {
@@ -201,24 +113,12 @@ impl Transactions {
         }
     }
 
-    fn insert(&mut self, id: &str, producer: ProducerIdentity, timeout: Millis) {
-        let transaction = Transaction {
-            producer,
-            last_epoch: -1,
-            state: State::Empty,
-            timeout,
-            started: 0,
-            partitions: Partitions::new(),
-            groups: BTreeSet::new(),
-        };
-        self.by_id.insert(id.to_owned(), transaction);
-    }
-
     fn owned(
         &mut self,
         id: &str,
         producer: ProducerIdentity,
     ) -> Result<&mut Transaction, ResponseError> {
+        check_id(id)?;
         let transaction = self
             .by_id
             .get_mut(id)
@@ -233,10 +133,11 @@ impl Transactions {
         id: &str,
         producer: ProducerIdentity,
         partitions: &Partitions,
+        version: ClientVersion,
         now: Millis,
     ) -> Result<(), ResponseError> {
         let transaction = self.owned(id, producer)?;
-        transaction.resume(now)?;
+        transaction.resume(version, now)?;
         for (topic, added) in partitions {
             transaction
                 .partitions
@@ -253,33 +154,34 @@ impl Transactions {
         id: &str,
         producer: ProducerIdentity,
         group: &str,
+        version: ClientVersion,
         now: Millis,
     ) -> Result<(), ResponseError> {
         let transaction = self.owned(id, producer)?;
-        transaction.resume(now)?;
+        transaction.resume(version, now)?;
         transaction.groups.insert(group.to_owned());
         Ok(())
     }
 
-    /// EndTxn: decides the outcome. `None`: it has ended in this way already.
+    /// EndTxn: decides the outcome, and raises the epoch where the client's version wants it.
     pub(crate) fn end(
         &mut self,
         id: &str,
         producer: ProducerIdentity,
         outcome: Outcome,
-    ) -> Result<Option<Ending>, ResponseError> {
-        let transaction = self.owned(id, producer)?;
-        let state = transaction.state;
-        if state == State::Ongoing {
-            return transaction.decide(id, outcome).map(Some);
-        }
-        if state == State::preparing(outcome) {
-            return Err(ResponseError::ConcurrentTransactions);
-        }
-        if state == State::complete(outcome) {
-            Ok(None)
-        } else {
-            Err(ResponseError::InvalidTxnState)
+        version: ClientVersion,
+        now: Millis,
+    ) -> Result<Ended, ResponseError> {
+        check_id(id)?;
+        let fresh_id = &mut self.next_producer_id;
+        let transaction = self
+            .by_id
+            .get_mut(id)
+            .ok_or(ResponseError::InvalidProducerIdMapping)?;
+        transaction.changed = now;
+        match version {
+            ClientVersion::V1 => transaction.end(id, producer, outcome),
+            ClientVersion::V2 => transaction.end_and_bump(id, producer, outcome, now, fresh_id),
         }
     }
 
@@ -288,6 +190,7 @@ impl Transactions {
         if let Some(transaction) = self.by_id.get_mut(&ending.transactional_id) {
             // The state is the one that `decide` left, since everything else waits for it.
             let _ = transaction.become_state(State::complete(ending.outcome));
+            transaction.rotate();
         }
     }
 
@@ -326,6 +229,41 @@ impl Transactions {
         }
     }
 
+    /// What a client of version 2 writes to a partition registers it, and begins the transaction if none is open.
+    pub(crate) fn register_partition(
+        &mut self,
+        id: &str,
+        producer: ProducerIdentity,
+        topic: &str,
+        partition: i32,
+        now: Millis,
+    ) -> Result<(), ResponseError> {
+        let transaction = self.owned(id, producer).map_err(older_epoch)?;
+        transaction.resume(ClientVersion::V2, now)?;
+        match transaction.partitions.get_mut(topic) {
+            Some(partitions) => {
+                partitions.insert(partition);
+            }
+            None => {
+                let partitions = BTreeSet::from([partition]);
+                transaction.partitions.insert(topic.to_owned(), partitions);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same of the offsets of a group.
+    pub(crate) fn register_group(
+        &mut self,
+        id: &str,
+        producer: ProducerIdentity,
+        group: &str,
+        now: Millis,
+    ) -> Result<(), ResponseError> {
+        self.add_group(id, producer, group, ClientVersion::V2, now)
+            .map_err(older_epoch)
+    }
+
     /// As [`Transaction::check_owner`], with the code that partitions and groups answer to a wrong epoch.
     fn registered_owner(
         &self,
@@ -336,12 +274,7 @@ impl Transactions {
             .by_id
             .get(id)
             .ok_or(ResponseError::InvalidProducerIdMapping)?;
-        transaction
-            .check_owner(producer)
-            .map_err(|error| match error {
-                ResponseError::ProducerFenced => ResponseError::InvalidProducerEpoch,
-                other => other,
-            })?;
+        transaction.check_owner(producer).map_err(older_epoch)?;
         Ok(transaction)
     }
 
@@ -367,6 +300,24 @@ impl Transactions {
             .any(|transaction| transaction.state == State::Ongoing)
     }
 
+    /// Forgets ids without a transaction that nobody has used for so long (`transactional.id.expiration.ms`).
+    pub(crate) fn expire(&mut self, unused_for: Millis, now: Millis) {
+        self.by_id.retain(|_, transaction| {
+            transaction.is_running() || now.saturating_sub(transaction.changed) < unused_for
+        });
+    }
+
+    /// The memory that all ids take, about.
+    pub(crate) fn footprint(&self) -> usize {
+        let of_one =
+            |(id, transaction): (&String, &Transaction)| id.len() + transaction.footprint();
+        self.by_id.iter().map(of_one).sum()
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<&Transaction> {
+        self.by_id.get(id)
+    }
+
     /// Forgets a deleted topic: no markers for it.
     pub(crate) fn forget_topic(&mut self, topic: &str) {
         self.by_id.values_mut().for_each(|transaction| {
@@ -378,5 +329,22 @@ impl Transactions {
         self.by_id
             .iter()
             .map(|(id, transaction)| (id.as_str(), transaction))
+    }
+}
+
+/// A transactional id that is there and says nothing is a mistake.
+pub(crate) fn check_id(id: &str) -> Result<(), ResponseError> {
+    if id.is_empty() {
+        Err(ResponseError::InvalidRequest)
+    } else {
+        Ok(())
+    }
+}
+
+/// Partitions and groups answer to a wrong epoch with a code of their own.
+fn older_epoch(error: ResponseError) -> ResponseError {
+    match error {
+        ResponseError::ProducerFenced => ResponseError::InvalidProducerEpoch,
+        other => other,
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! from \ to        Empty  Ongoing  PrepareCommit  PrepareAbort  CompleteCommit  CompleteAbort
-//! Empty              x       x
+//! Empty              x       x                         x
 //! Ongoing                    x           x             x
 //! PrepareCommit                                                        x
 //! PrepareAbort                                                                         x
-//! CompleteCommit     x       x
-//! CompleteAbort      x       x
+//! CompleteCommit     x       x                         x
+//! CompleteAbort      x       x                         x
 //! ```
+//!
+//! An abort without a transaction is what a client of `transaction.version` 2 does to get a new epoch (KIP-890).
 
 use crate::log::batch::Outcome;
 
@@ -32,7 +34,9 @@ impl State {
     pub(crate) fn may_become(self, next: State) -> bool {
         use State::{CompleteAbort, CompleteCommit, Empty, Ongoing, PrepareAbort, PrepareCommit};
         match self {
-            Empty | CompleteCommit | CompleteAbort => matches!(next, Empty | Ongoing),
+            Empty | CompleteCommit | CompleteAbort => {
+                matches!(next, Empty | Ongoing | PrepareAbort)
+            }
             Ongoing => matches!(next, Ongoing | PrepareCommit | PrepareAbort),
             PrepareCommit => next == CompleteCommit,
             PrepareAbort => next == CompleteAbort,
@@ -88,7 +92,7 @@ mod tests {
             CompleteCommit,
             CompleteAbort,
         ];
-        let table = ["xx....", ".xxx..", "....x.", ".....x", "xx....", "xx...."];
+        let table = ["xx.x..", ".xxx..", "....x.", ".....x", "xx.x..", "xx.x.."];
         for (from, row) in states.iter().zip(table) {
             for (to, cell) in states.iter().zip(row.chars()) {
                 assert_eq!(from.may_become(*to), cell == 'x', "{from:?} to {to:?}");

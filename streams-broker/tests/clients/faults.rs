@@ -2,7 +2,7 @@
 
 use rdkafka::consumer::Consumer;
 use rdkafka::producer::{BaseProducer, Producer};
-use streams_broker::{ApiKey, EmbeddedKafka, Fault};
+use streams_broker::{ApiKey, EmbeddedKafka, ErrorCode, Fault};
 
 use crate::client::{PATIENCE, assigned, config, producer, send, take, transactional};
 
@@ -69,13 +69,15 @@ fn a_commit_whose_answer_is_lost_is_committed_once() {
 #[test]
 fn an_injected_error_reaches_the_client() {
     let kafka = EmbeddedKafka::builder().topic("t", 1).start().unwrap();
-    // TRANSACTIONAL_ID_AUTHORIZATION_FAILED, which no client repeats.
-    kafka.inject(Fault::fail(ApiKey::InitProducerId, 53).first(1));
+    // Which no client repeats.
+    let refused = ErrorCode::TransactionalIdAuthorizationFailed;
+    kafka.inject(Fault::fail(ApiKey::InitProducerId, refused).first(1));
     let mut config = config(&kafka);
     let producer: BaseProducer = config.set("transactional.id", "tx").create().unwrap();
     assert!(producer.init_transactions(PATIENCE).is_err());
-    // CONCURRENT_TRANSACTIONS, which every client repeats.
-    kafka.inject(Fault::fail(ApiKey::InitProducerId, 51).first(2));
+    // Which every client repeats.
+    let busy = ErrorCode::ConcurrentTransactions;
+    kafka.inject(Fault::fail(ApiKey::InitProducerId, busy).first(2));
     transactional(&kafka, "other");
 }
 

@@ -1,11 +1,11 @@
 //! Error codes and offsets on the wire, without a client library in between.
 //!
-//! `KAFKA_BOOTSTRAP_SERVERS` runs the same cases on another broker: what is asserted here is what Apache Kafka does.
+//! What is in `cases` is what Apache Kafka does, and runs on it as well; `harm` and `limits` are about the embedded
+//! broker alone.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-mod groups;
-mod logs;
-mod topics;
-mod transactions;
-mod versions;
+mod cases;
+mod harm;
+mod kafka;
+mod limits;
 mod wire;

@@ -1,0 +1,51 @@
+//! What something may hold of memory: an upper bound that is cheap to keep, and a count where it is reached.
+//!
+//! Invariant: what is reserved is never less than what is held, since everything reserves before it is kept. What goes
+//! is not given back one by one: when the bound is met, everything is counted, and the count takes its place.
+
+/// Bytes that are held, and how many may be.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    reserved: usize,
+    most: usize,
+}
+
+impl Budget {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { reserved: 0, most }
+    }
+
+    /// How many bytes there may be.
+    pub(crate) fn most(&self) -> usize {
+        self.most
+    }
+
+    /// Whether there is room for so many more; if so, they are reserved.
+    pub(crate) fn reserve(&mut self, more: usize, held: impl FnOnce() -> usize) -> bool {
+        if self.reserved.saturating_add(more) > self.most {
+            self.reserved = held();
+        }
+        let fits = self.reserved.saturating_add(more) <= self.most;
+        if fits {
+            self.reserved += more;
+        }
+        fits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_is_counted_only_when_the_bound_is_met() {
+        let mut budget = Budget::new(10);
+        let unasked = || unreachable!("there is room");
+        assert!(budget.reserve(4, unasked) && budget.reserve(6, unasked));
+        // Of the ten reserved seven are there.
+        assert!(!budget.reserve(4, || 7));
+        assert!(budget.reserve(3, unasked));
+        assert!(!budget.reserve(1, || 10));
+        assert!(budget.reserve(10, || 0));
+    }
+}

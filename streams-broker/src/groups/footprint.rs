@@ -1,0 +1,76 @@
+//! What groups take of memory, about: texts and bytes as they are, and a constant for each thing that holds them.
+
+use super::Groups;
+use super::classic::ClassicGroup;
+use super::classic::member::Join;
+use super::consumer::ConsumerGroup;
+use super::consumer::member::{Assigned, Member};
+use super::group::{Group, Kind};
+
+/// A group or a member, without what it holds.
+const ITEM_BYTES: usize = 512;
+/// A partition or a name in a set, without its text.
+const ENTRY_BYTES: usize = 64;
+
+impl Groups {
+    /// The memory that is taken by groups, members and offsets.
+    pub(crate) fn footprint(&self) -> usize {
+        let of_one = |(id, group): (&String, &Group)| {
+            let members = match &group.kind {
+                Kind::Classic(group) => classic(group),
+                Kind::Consumer(group) => consumer(group),
+            };
+            ITEM_BYTES + id.len() + members + group.offsets.footprint()
+        };
+        self.by_id.iter().map(of_one).sum()
+    }
+}
+
+fn classic(group: &ClassicGroup) -> usize {
+    let members = group.members.iter().map(|(id, member)| {
+        // A stable group remembers its members once more, for a restart.
+        2 * (ITEM_BYTES + id.len() + said(&member.join) + member.assignment.len())
+    });
+    let pending = group.pending.keys().map(|id| ENTRY_BYTES + id.len());
+    members.chain(pending).sum()
+}
+
+fn said(join: &Join) -> usize {
+    let protocols = join.protocols.iter();
+    let protocols = protocols.map(|(name, metadata)| ENTRY_BYTES + name.len() + metadata.len());
+    let instance = join.instance.as_ref().map_or(0, String::len);
+    let texts = [
+        &join.member_id,
+        &join.protocol_type,
+        &join.client_id,
+        &join.client_host,
+    ];
+    protocols.sum::<usize>() + instance + texts.map(String::len).iter().sum::<usize>()
+}
+
+fn consumer(group: &ConsumerGroup) -> usize {
+    let of_one = |member: &Member| {
+        let topics = member.topics.iter().map(|topic| ENTRY_BYTES + topic.len());
+        let assigned =
+            |assigned: &Assigned| assigned.values().map(|held| held.len()).sum::<usize>();
+        let target = group
+            .target_of(&member.id)
+            .values()
+            .map(|held| held.len())
+            .sum::<usize>();
+        let partitions = assigned(&member.assigned) + assigned(&member.revoking) + target;
+        let classic = member
+            .classic
+            .as_ref()
+            .map_or(0, |classic| said(&classic.join));
+        let texts = [
+            &member.id,
+            &member.client_id,
+            &member.client_host,
+            &member.regex,
+        ];
+        let texts = texts.map(String::len).iter().sum::<usize>();
+        ITEM_BYTES + texts + topics.sum::<usize>() + partitions * ENTRY_BYTES + classic
+    };
+    group.members().map(of_one).sum()
+}

@@ -1,0 +1,174 @@
+//! The codecs of record batches, to read what clients have compressed; nothing is ever compressed here.
+//!
+//! Invariant: no more than `MOST` bytes come out, whatever a batch claims to hold.
+
+use std::io::Read;
+
+use bytes::Bytes;
+
+/// The most that a batch may hold when it is decompressed. More is taken for an attack, or a mistake.
+const MOST: usize = 64 << 20;
+/// How snappy-java begins its blocks, which Java's clients send: the magic, and two version numbers of four bytes.
+const SNAPPY_JAVA: &[u8] = b"\x82SNAPPY\0";
+const SNAPPY_JAVA_HEADER: usize = 16;
+
+/// Why nothing came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// The bytes are not what they claim to be.
+    Damaged,
+    /// More than `MOST` would.
+    TooLarge,
+}
+
+/// Decompresses by the codec's number in a batch's attributes.
+pub(super) fn decompress(codec: i16, bytes: &Bytes) -> Result<Bytes, Unreadable> {
+    decompress_at_most(MOST, codec, bytes)
+}
+
+fn decompress_at_most(most: usize, codec: i16, bytes: &Bytes) -> Result<Bytes, Unreadable> {
+    let compressed = bytes.as_ref();
+    match codec {
+        0 => Ok(bytes.clone()),
+        1 => limited(most, flate2::read::MultiGzDecoder::new(compressed)),
+        2 => snappy(most, compressed),
+        3 => limited(most, lz4_flex::frame::FrameDecoder::new(compressed)),
+        4 => limited(
+            most,
+            zstd::stream::read::Decoder::with_buffer(compressed).map_err(damaged)?,
+        ),
+        _ => Err(Unreadable::Damaged),
+    }
+}
+
+fn damaged<E>(_: E) -> Unreadable {
+    Unreadable::Damaged
+}
+
+fn limited(most: usize, reader: impl Read) -> Result<Bytes, Unreadable> {
+    let mut all = Vec::new();
+    let one_more = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    reader
+        .take(one_more)
+        .read_to_end(&mut all)
+        .map_err(damaged)?;
+    if all.len() <= most {
+        Ok(Bytes::from(all))
+    } else {
+        Err(Unreadable::TooLarge)
+    }
+}
+
+/// One block, or those of snappy-java, each after its length.
+fn snappy(most: usize, bytes: &[u8]) -> Result<Bytes, Unreadable> {
+    if !bytes.starts_with(SNAPPY_JAVA) {
+        return block(most, bytes).map(Bytes::from);
+    }
+    let mut rest = bytes.get(SNAPPY_JAVA_HEADER..).ok_or(Unreadable::Damaged)?;
+    let mut all = Vec::new();
+    while !rest.is_empty() {
+        let (compressed, after) = after_length(rest).ok_or(Unreadable::Damaged)?;
+        all.extend(block(most.saturating_sub(all.len()), compressed)?);
+        rest = after;
+    }
+    Ok(Bytes::from(all))
+}
+
+/// As many bytes as the first four say, and the rest.
+fn after_length(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, after) = bytes.split_first_chunk()?;
+    after.split_at_checked(usize::try_from(i32::from_be_bytes(*length)).ok()?)
+}
+
+fn block(most: usize, bytes: &[u8]) -> Result<Vec<u8>, Unreadable> {
+    // The length is the block's own claim.
+    if snap::raw::decompress_len(bytes).map_err(damaged)? > most {
+        return Err(Unreadable::TooLarge);
+    }
+    snap::raw::Decoder::new()
+        .decompress_vec(bytes)
+        .map_err(damaged)
+}
+
+/// What clients do, for tests and for fuzzing.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn compress(codec: i16, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    use std::io::Write;
+    match codec {
+        0 => Ok(bytes.to_vec()),
+        1 => {
+            let level = flate2::Compression::fast();
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+            encoder.write_all(bytes)?;
+            encoder.finish()
+        }
+        2 => Ok(snap::raw::Encoder::new().compress_vec(bytes)?),
+        3 => {
+            let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            encoder.write_all(bytes)?;
+            Ok(encoder.finish()?)
+        }
+        _ => zstd::encode_all(bytes, 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn compressed(codec: i16, bytes: &[u8]) -> Bytes {
+        Bytes::from(compress(codec, bytes).unwrap())
+    }
+
+    #[test]
+    fn each_codec_is_read() {
+        let bytes = b"again and again and again and again".repeat(100);
+        for codec in 0..=4 {
+            assert_eq!(
+                decompress(codec, &compressed(codec, &bytes)).unwrap(),
+                bytes,
+                "{codec}"
+            );
+        }
+        assert_eq!(decompress(5, &Bytes::new()), Err(Unreadable::Damaged));
+    }
+
+    #[test]
+    fn blocks_of_snappy_java_are_read() {
+        let mut blocks = b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01".to_vec();
+        for part in [b"one", b"two"] {
+            let block = compressed(2, part);
+            blocks.extend(i32::try_from(block.len()).unwrap().to_be_bytes());
+            blocks.extend(block);
+        }
+        assert_eq!(
+            decompress(2, &Bytes::from(blocks.clone())).unwrap(),
+            "onetwo"
+        );
+        blocks.pop();
+        assert_eq!(
+            decompress(2, &Bytes::from(blocks)),
+            Err(Unreadable::Damaged)
+        );
+    }
+
+    #[test]
+    fn what_would_grow_without_bounds_is_refused() {
+        const BOUND: usize = 100_000;
+        for codec in 1..=4 {
+            let largest = compressed(codec, &vec![0; BOUND]);
+            assert!(
+                decompress_at_most(BOUND, codec, &largest).is_ok(),
+                "{codec}"
+            );
+            let larger = compressed(codec, &vec![0; BOUND + 1]);
+            assert!(larger.len() < BOUND / 10, "{codec}");
+            assert_eq!(
+                decompress_at_most(BOUND, codec, &larger),
+                Err(Unreadable::TooLarge),
+                "{codec}"
+            );
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What Apache Kafka does on the wire, a case a rule. The same cases run on it: see `tests/tests/protocol.rs`.
+
+mod admin_tools;
+mod batches;
+mod configurations;
+mod consumer_groups;
+mod group_tools;
+mod groups;
+mod logs;
+mod migrations;
+mod producers;
+mod rules;
+mod sessions;
+mod topic_ids;
+mod topics;
+mod transactions;
+mod transactions_v2;
+mod versions;

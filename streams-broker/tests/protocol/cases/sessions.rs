@@ -1,0 +1,93 @@
+//! Fetch sessions (KIP-227).
+
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
+use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse, TopicName};
+
+use crate::wire::{Wire, batch, text};
+
+/// Asks in a session for these partitions, each from an offset on.
+fn fetch(
+    wire: &mut Wire,
+    (session, epoch): (i32, i32),
+    topic: &str,
+    partitions: &[(i32, i64)],
+    forgotten: &[i32],
+) -> FetchResponse {
+    let partition = |(index, offset): &(i32, i64)| {
+        FetchPartition::default()
+            .with_partition(*index)
+            .with_fetch_offset(*offset)
+            .with_partition_max_bytes(1 << 20)
+    };
+    let topics = FetchTopic::default()
+        .with_topic(TopicName(text(topic)))
+        .with_partitions(partitions.iter().map(partition).collect());
+    let forget = ForgottenTopic::default()
+        .with_topic(TopicName(text(topic)))
+        .with_partitions(forgotten.to_vec());
+    let request = FetchRequest::default()
+        .with_replica_id(BrokerId(-1))
+        .with_max_wait_ms(10)
+        .with_min_bytes(1)
+        .with_max_bytes(1 << 20)
+        .with_session_id(session)
+        .with_session_epoch(epoch)
+        .with_topics(if partitions.is_empty() {
+            vec![]
+        } else {
+            vec![topics]
+        })
+        .with_forgotten_topics_data(if forgotten.is_empty() {
+            vec![]
+        } else {
+            vec![forget]
+        });
+    wire.ask(11, request)
+}
+
+/// The partitions that were answered, each with its number of bytes.
+fn answered(response: &FetchResponse) -> Vec<(i32, usize)> {
+    let partitions = response
+        .responses
+        .iter()
+        .flat_map(|topic| &topic.partitions);
+    let size = |records: &Option<bytes::Bytes>| records.as_ref().map_or(0, |bytes| bytes.len());
+    partitions
+        .map(|one| (one.partition_index, size(&one.records)))
+        .collect()
+}
+
+#[test]
+fn a_session_answers_news_alone() {
+    let mut wire = Wire::new();
+    let topic = wire.topic();
+    let opened = fetch(&mut wire, (0, 0), &topic, &[(0, 0), (1, 1)], &[]);
+    assert_eq!(
+        (opened.error_code, answered(&opened)),
+        (0, vec![(0, 0), (1, 0)])
+    );
+    let id = opened.session_id;
+    assert_ne!(id, 0);
+    let nothing = fetch(&mut wire, (id, 1), &topic, &[], &[]);
+    assert_eq!((nothing.session_id, answered(&nothing)), (id, vec![]));
+    let one = batch((-1, -1), -1, 1, false);
+    assert_eq!(wire.produce(None, &topic, 0, &one).0, 0);
+    let news = fetch(&mut wire, (id, 2), &topic, &[], &[]);
+    assert_eq!(answered(&news), [(0, one.len())]);
+    // The client moves on, and no longer asks for partition 1.
+    assert_eq!(wire.produce(None, &topic, 1, &one).0, 0);
+    let rest = fetch(&mut wire, (id, 3), &topic, &[(0, 1)], &[1]);
+    assert_eq!(answered(&rest), []);
+}
+
+#[test]
+fn a_session_takes_its_epochs_in_order_until_it_is_closed() {
+    let mut wire = Wire::new();
+    let topic = wire.topic();
+    let id = fetch(&mut wire, (0, 0), &topic, &[(0, 0)], &[]).session_id;
+    assert_eq!(fetch(&mut wire, (id, 2), &topic, &[], &[]).error_code, 71);
+    assert_eq!(fetch(&mut wire, (id, 1), &topic, &[], &[]).error_code, 0);
+    let closed = fetch(&mut wire, (id, -1), &topic, &[(0, 0)], &[]);
+    assert_eq!((closed.error_code, closed.session_id), (0, 0));
+    assert_eq!(fetch(&mut wire, (id, 2), &topic, &[], &[]).error_code, 70);
+}
