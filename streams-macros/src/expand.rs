@@ -262,6 +262,14 @@ fn settings(model: &Model, builder: &Ident) -> TokenStream {
             .given()
             .map(|threads| quote!(stream_threads(#threads))),
         offset_reset,
+        options
+            .state_backend
+            .given()
+            .map(|backend| quote!(state_backend(#backend))),
+        options
+            .statestore_cache_max_bytes
+            .given()
+            .map(|bytes| quote!(statestore_cache_max_bytes(#bytes))),
         policy("on_deserialize_error", options.on_error.deserialize.given()),
         policy("on_process_error", options.on_error.process.given()),
         policy("on_produce_error", options.on_error.produce.given()),
@@ -276,7 +284,13 @@ fn settings(model: &Model, builder: &Ident) -> TokenStream {
 /// A variable for each source.
 fn sources(model: &Model, Names { builder, scope }: &Names) -> TokenStream {
     let source = |(index, parameter): (usize, &Parameter)| {
-        let Parameter::Source { pattern, ty, port } = parameter else {
+        let Parameter::Source {
+            input,
+            pattern,
+            ty,
+            port,
+        } = parameter
+        else {
             return None;
         };
         let topic = port.topic()?;
@@ -294,8 +308,13 @@ fn sources(model: &Model, Names { builder, scope }: &Names) -> TokenStream {
             [key, value] => Some(quote!(::<#key, #value>)),
             _ => None,
         };
-        let call = quote_spanned!(ty.span()=> #builder.source #types (#topic, #key, #value));
-        Some(quote!(let #name: #ty = { #scope #call };))
+        let method = Ident::new(input.method(), Span::mixed_site().located_at(ty.span()));
+        let call = quote_spanned!(ty.span()=> #builder.#method #types (#topic, #key, #value));
+        let history = port.versioned.given();
+        let history = history.map(|history| quote_spanned!(ty.span()=> .versioned(#history)));
+        let backend = port.state_backend.given();
+        let backend = backend.map(|backend| quote_spanned!(ty.span()=> .state_backend(#backend)));
+        Some(quote!(let #name: #ty = { #scope #call #history #backend };))
     };
     model
         .parameters

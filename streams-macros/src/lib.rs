@@ -61,22 +61,27 @@ use syn::{DeriveInput, ItemFn};
 /// | `transaction_timeout = "60s"` | `"60s"` | from `"1s"` to `broker_transaction_max_timeout`; only under `exactly_once` |
 /// | `broker_transaction_max_timeout = "15min"` | `"15min"` | the brokers' `transaction.max.timeout.ms`; more than 0 and at most 2147483647 ms; only under `exactly_once` |
 /// | `stream_threads = 1` | `1` | at least 1 |
+/// | `state_backend = disk` | `disk` | or `memory`: where stores are kept that do not say it themselves |
+/// | `statestore_cache_max_bytes = 10_485_760` | `0`: none | 0, or at least 1024: for how many bytes a process holds updates of tables back, so that they are sent on once a checkpoint |
 /// | `offset_reset = earliest` | `earliest` | or `latest` or `none`: where a partition without a committed offset begins |
 /// | `on_error(deserialize = skip, process = .., produce = ..)` | `fail` each | or `skip` or `dead_letter("topic")`; that topic is not a source |
 ///
 /// Durations are whole numbers with a unit: `ms`, `s`, `min` or `h`. Durations, counts, topics and the prefix may also be
 /// constant expressions (of type `Duration`, `usize`, `&str`); they are checked by the same rules.
 ///
-/// # `#[source(..)]` and `#[sink(..)]`
+/// # `#[source(..)]`, `#[table(..)]`, `#[global_table(..)]` and `#[sink(..)]`
 ///
-/// `#[source]` stands before a parameter of type `KStream<K, V>`. `#[sink]` stands above the function, once for each stream
-/// that it returns, in order: one stream, or a tuple of streams that is written out.
+/// `#[source]` stands before a parameter of type `KStream<K, V>`, `#[table]` before a `KTable<K, V>`, `#[global_table]` before
+/// a `GlobalKTable<K, V>`; a table's store is called after the parameter. `#[sink]` stands above the function, once for each
+/// stream or table that it returns, in order: one, or a tuple that is written out.
 ///
 /// | option | default | rule |
 /// |---|---|---|
-/// | `topic = "name"` | none: it is required | a name that Kafka accepts, of at most 249 characters; no topic is both a source and a sink |
+/// | `topic = "name"` | none: it is required | a name that Kafka accepts, of at most 249 characters; no topic is both a source and a sink, and that of a table is read once |
 /// | `key = serde` | the key type's own | an expression; reads, or writes, the key type |
 /// | `value = serde` | the value type's own | an expression; reads, or writes, the value type |
+/// | `versioned = "1h"` | only the newest row of each key is kept | only of `#[table]`: for how long the versions of its rows are kept, a duration (see `KTable::versioned`) |
+/// | `state_backend = memory` | the topology's | only of `#[table]` and `#[global_table]`: `disk` or `memory`, whatever the topology says |
 ///
 /// # Parameters, and names of operators
 ///

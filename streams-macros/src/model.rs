@@ -6,6 +6,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use std::time::Duration;
+use syn::spanned::Spanned;
 use syn::{Expr, ItemFn, LitStr, Pat, ReturnType, Type};
 
 /// An annotated function.
@@ -23,13 +24,18 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// The ports of the sources, in order.
+    /// The ports of the inputs, in order.
     pub(crate) fn sources(&self) -> impl Iterator<Item = &Port> {
+        self.inputs().map(|(_, port)| port)
+    }
+
+    /// The inputs, in order: what each is, and its port.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = (Input, &Port)> {
         self.parameters
             .iter()
             .filter_map(|parameter| match parameter {
                 Parameter::Plain { .. } => None,
-                Parameter::Source { port, .. } => Some(port.as_ref()),
+                Parameter::Source { input, port, .. } => Some((*input, port.as_ref())),
             })
     }
 
@@ -52,13 +58,14 @@ impl Model {
             &options.transaction_timeout,
             &options.broker_transaction_max_timeout,
         ];
+        let counts = [&options.stream_threads, &options.statestore_cache_max_bytes].into_iter();
         let texts = (options.transactional_id_prefix.given().into_iter())
             .chain(options.on_error.dead_letters())
             .chain(self.sources().chain(&self.sinks).filter_map(Port::topic));
         (intervals
             .into_iter()
             .filter_map(|interval| interval.given()?.constant()))
-        .chain(options.stream_threads.given().and_then(Value::constant))
+        .chain(counts.filter_map(|count| count.given()?.constant()))
         .chain(texts.filter_map(Value::constant))
         .collect()
     }
@@ -115,6 +122,8 @@ pub(crate) struct Options {
     pub(crate) broker_transaction_max_timeout: Setting<Value<Duration>>,
     pub(crate) stream_threads: Setting<Value<usize>>,
     pub(crate) offset_reset: Setting<OffsetReset>,
+    pub(crate) state_backend: Setting<StateBackend>,
+    pub(crate) statestore_cache_max_bytes: Setting<Value<usize>>,
     pub(crate) on_error: OnError,
     /// Where each setting's name was written.
     pub(crate) names: Vec<Ident>,
@@ -133,6 +142,22 @@ pub(crate) enum OffsetReset {
     Earliest,
     Latest,
     None,
+}
+
+/// Where state is kept.
+#[derive(Clone, Copy)]
+pub(crate) enum StateBackend {
+    Disk,
+    Memory,
+}
+
+impl ToTokens for StateBackend {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend(match self {
+            Self::Disk => quote!(::streams::StateBackend::Disk),
+            Self::Memory => quote!(::streams::StateBackend::Memory),
+        });
+    }
 }
 
 /// What becomes of records that fail.
@@ -176,12 +201,21 @@ pub(crate) struct Constant {
     pub(crate) expr: Expr,
 }
 
+impl Constant {
+    /// Its name where it is used, which stands where the expression does: rustc notes there that it cannot be computed.
+    fn used(&self) -> Ident {
+        let mut name = self.name.clone();
+        name.set_span(name.span().located_at(self.expr.span()));
+        name
+    }
+}
+
 impl<T> Value<T> {
     /// Where an error about the value belongs.
     pub(crate) fn span(&self) -> Span {
         match self {
             Self::Literal(_, span) => *span,
-            Self::Constant(constant) => syn::spanned::Spanned::span(&constant.expr),
+            Self::Constant(constant) => constant.expr.span(),
         }
     }
 
@@ -199,7 +233,7 @@ impl ToTokens for Value<Duration> {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         tokens.extend(match self {
             Self::Literal(duration, _) => duration_tokens(*duration),
-            Self::Constant(constant) => constant.name.to_token_stream(),
+            Self::Constant(constant) => constant.used().to_token_stream(),
         });
     }
 }
@@ -208,7 +242,7 @@ impl ToTokens for Value<String> {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         match self {
             Self::Literal(text, span) => LitStr::new(text, *span).to_tokens(tokens),
-            Self::Constant(constant) => constant.name.to_tokens(tokens),
+            Self::Constant(constant) => constant.used().to_tokens(tokens),
         }
     }
 }
@@ -221,7 +255,7 @@ impl ToTokens for Value<usize> {
                 literal.set_span(*span);
                 literal.to_tokens(tokens);
             }
-            Self::Constant(constant) => constant.name.to_tokens(tokens),
+            Self::Constant(constant) => constant.used().to_tokens(tokens),
         }
     }
 }
@@ -240,12 +274,66 @@ pub(crate) struct Port {
     pub(crate) topic: Setting<Value<String>>,
     pub(crate) key: Option<Expr>,
     pub(crate) value: Option<Expr>,
+    /// For how long a table keeps the versions of its rows.
+    pub(crate) versioned: Setting<Value<Duration>>,
+    /// Where a table is kept.
+    pub(crate) state_backend: Setting<StateBackend>,
 }
 
 impl Port {
+    /// Without a topic of its own.
+    pub(crate) fn of(topic: Setting<Value<String>>) -> Self {
+        Self {
+            topic,
+            key: None,
+            value: None,
+            versioned: Setting::Absent,
+            state_backend: Setting::Absent,
+        }
+    }
+
     /// The topic, unless it is broken.
     pub(crate) fn topic(&self) -> Option<&Value<String>> {
         self.topic.given()
+    }
+}
+
+/// What a topic is read as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Input {
+    Stream,
+    Table,
+    GlobalTable,
+}
+
+impl Input {
+    pub(crate) const ALL: [Self; 3] = [Self::Stream, Self::Table, Self::GlobalTable];
+
+    /// The name of the attribute.
+    pub(crate) fn attribute(self) -> &'static str {
+        match self {
+            Self::Stream => "source",
+            Self::Table => "table",
+            Self::GlobalTable => "global_table",
+        }
+    }
+
+    /// The parameter's type.
+    pub(crate) fn handle(self) -> &'static str {
+        match self {
+            Self::Stream => "KStream",
+            Self::Table => "KTable",
+            Self::GlobalTable => "GlobalKTable",
+        }
+    }
+
+    /// The builder's method, which takes the topic and the serdes.
+    pub(crate) fn method(self) -> &'static str {
+        match self {
+            Self::Stream => "source",
+            Self::Table => "table_with",
+            Self::GlobalTable => "global_table_with",
+        }
     }
 }
 
@@ -255,6 +343,7 @@ pub(crate) enum Parameter {
     Plain { pattern: Pat, ty: Type },
     /// Is read from a topic.
     Source {
+        input: Input,
         pattern: Pat,
         ty: Type,
         port: Box<Port>,

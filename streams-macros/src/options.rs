@@ -5,9 +5,11 @@
 use crate::errors::Errors;
 use crate::suggest;
 use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Expr, Token, token};
+use syn::spanned::Spanned;
+use syn::{Expr, Lit, Token, token};
 
 /// A place where options stand.
 pub(crate) struct Site {
@@ -93,10 +95,13 @@ pub(crate) fn read(site: &'static Site, tokens: TokenStream, errors: &mut Errors
             continue;
         };
         if all.iter().any(|before| before.known.name == known.name) {
-            errors.at(
-                name.span(),
-                format!("`{}` is set twice; remove one of them", known.name),
-            );
+            // What is wrong besides has been told.
+            if form.is_some() {
+                errors.at(
+                    name.span(),
+                    format!("`{}` is set twice; remove one of them", known.name),
+                );
+            }
             continue;
         }
         // A slip stands for the option that it is nearest to, so that this one is not reported as missing as well.
@@ -164,6 +169,9 @@ struct Mistake {
 }
 
 fn entry(site: &'static Site, input: ParseStream<'_>) -> Result<(Ident, Form), Mistake> {
+    if let Some(mistake) = without_name(site, input) {
+        return Err(mistake);
+    }
     let name = Ident::parse_any(input).map_err(|_| Mistake {
         name: None,
         error: input.error(format!(
@@ -197,6 +205,37 @@ fn entry(site: &'static Site, input: ParseStream<'_>) -> Result<(Ident, Form), M
     }
     let value = input.parse().map_err(mistake)?;
     Ok((name, Form::Value(value)))
+}
+
+/// A value without its option's name, where it can be told what it is meant for: it stands for that option, so that this
+/// one is not reported as missing as well.
+fn without_name(site: &Site, input: ParseStream<'_>) -> Option<Mistake> {
+    let first = site.options.first()?;
+    let value: Expr = input.fork().parse().ok()?;
+    let is_option = |path: &syn::Path| {
+        let names = site.options.iter().map(|known| known.name);
+        let word = path.get_ident().map(ToString::to_string);
+        word.is_some_and(|word| suggest::nearest(&word, names).is_some())
+    };
+    let is_meant = match &value {
+        Expr::Lit(literal) => {
+            matches!(literal.lit, Lit::Str(_)) && matches!(first.name, "topic" | "application_id")
+        }
+        Expr::Path(path) => first.name == "topic" && !is_option(&path.path),
+        Expr::Macro(_) => first.name == "topic",
+        _ => false,
+    };
+    let text = value.to_token_stream().to_string();
+    is_meant.then(|| Mistake {
+        name: Some(Ident::new(first.name, value.span())),
+        error: syn::Error::new_spanned(
+            &value,
+            format!(
+                "`{text}` stands without its name; write `{} = {text}`",
+                first.name
+            ),
+        ),
+    })
 }
 
 fn example(site: &Site, name: Option<&Ident>) -> String {

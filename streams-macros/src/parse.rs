@@ -1,7 +1,7 @@
 //! From tokens to the [`Model`]: every option read, every parameter sorted, and every mistake told on the way.
 
 use crate::errors::Errors;
-use crate::model::{Model, OnError, Options, Parameter, Port, Setting};
+use crate::model::{Input, Model, OnError, Options, Parameter, Port, Setting};
 use crate::options::{Known, Site, Written, read};
 use crate::values;
 use proc_macro2::{Span, TokenStream};
@@ -44,6 +44,11 @@ static TOPOLOGY: Site = Site {
             name: "offset_reset",
             example: "offset_reset = earliest",
         },
+        STATE_BACKEND,
+        Known {
+            name: "statestore_cache_max_bytes",
+            example: "statestore_cache_max_bytes = 10_485_760",
+        },
         Known {
             name: "on_error",
             example: "on_error(deserialize = skip)",
@@ -69,23 +74,38 @@ static ON_ERROR: Site = Site {
     ],
 };
 
-const PORT: &[Known] = &[
-    Known {
-        name: "topic",
-        example: "topic = \"orders\"",
-    },
-    Known {
-        name: "key",
-        example: "key = Json",
-    },
-    Known {
-        name: "value",
-        example: "value = Json",
-    },
-];
+const TOPIC: Known = Known {
+    name: "topic",
+    example: "topic = \"orders\"",
+};
+const KEY: Known = Known {
+    name: "key",
+    example: "key = Json",
+};
+const VALUE: Known = Known {
+    name: "value",
+    example: "value = Json",
+};
+const VERSIONED: Known = Known {
+    name: "versioned",
+    example: "versioned = \"1h\"",
+};
+const STATE_BACKEND: Known = Known {
+    name: "state_backend",
+    example: "state_backend = disk",
+};
+const PORT: &[Known] = &[TOPIC, KEY, VALUE];
 static SOURCE: Site = Site {
     name: "#[source]",
     options: PORT,
+};
+static TABLE: Site = Site {
+    name: "#[table]",
+    options: &[TOPIC, KEY, VALUE, VERSIONED, STATE_BACKEND],
+};
+static GLOBAL_TABLE: Site = Site {
+    name: "#[global_table]",
+    options: &[TOPIC, KEY, VALUE, STATE_BACKEND],
 };
 static SINK: Site = Site {
     name: "#[sink]",
@@ -120,6 +140,8 @@ fn options(tokens: TokenStream, errors: &mut Errors) -> Options {
         broker_transaction_max_timeout: Setting::Absent,
         stream_threads: Setting::Absent,
         offset_reset: Setting::Absent,
+        state_backend: Setting::Absent,
+        statestore_cache_max_bytes: Setting::Absent,
         on_error: OnError {
             deserialize: Setting::Absent,
             process: Setting::Absent,
@@ -156,6 +178,10 @@ fn option(options: &mut Options, written: Written, errors: &mut Errors) {
         }
         "stream_threads" => options.stream_threads = values::count(written, errors).into(),
         "offset_reset" => options.offset_reset = values::offset_reset(written, errors).into(),
+        "state_backend" => options.state_backend = values::state_backend(written, errors).into(),
+        "statestore_cache_max_bytes" => {
+            options.statestore_cache_max_bytes = values::count(written, errors).into();
+        }
         _ => on_error(&mut options.on_error, written, errors),
     }
 }
@@ -234,20 +260,16 @@ fn parameter(
             "a topology's parameter cannot have `#[cfg]`; write two functions, each with its own",
         );
     }
-    let broken = Box::new(Port {
-        topic: Setting::Broken,
-        key: None,
-        value: None,
-    });
+    let broken = Box::new(Port::of(Setting::Broken));
     let Some(attribute) = attributes.next() else {
-        return if has_source(&ty, errors) {
-            Parameter::Plain { pattern, ty }
-        } else {
-            Parameter::Source {
+        return match without_attribute(&ty, errors) {
+            None => Parameter::Plain { pattern, ty },
+            Some(input) => Parameter::Source {
+                input,
                 pattern,
                 ty,
                 port: broken,
-            }
+            },
         };
     };
     for extra in attributes {
@@ -259,73 +281,83 @@ fn parameter(
             ),
         );
     }
-    if !attribute.path().is_ident("source") {
+    let is_written = |input: &Input| attribute.path().is_ident(input.attribute());
+    let Some(input) = Input::ALL.into_iter().find(is_written) else {
         *body_holds = false;
-        not_a_source(&attribute, errors);
+        errors.under(
+            &attribute,
+            "`#[sink]` belongs above the function, one for each stream that it returns; move it there",
+        );
         return Parameter::Source {
+            input: Input::Stream,
             pattern,
             ty,
             port: broken,
         };
-    }
-    *body_holds &= is_stream(&ty, errors);
-    let port = port(&SOURCE, &attribute, &format!("__SOURCE_{sources}"), errors);
+    };
+    *body_holds &= is_handle(input, &ty, errors);
+    let site = match input {
+        Input::Stream => &SOURCE,
+        Input::Table => &TABLE,
+        Input::GlobalTable => &GLOBAL_TABLE,
+    };
+    let port = port(site, &attribute, &format!("__SOURCE_{sources}"), errors);
     Parameter::Source {
+        input,
         pattern,
         ty,
         port: Box::new(port),
     }
 }
 
-fn not_a_source(attribute: &Attribute, errors: &mut Errors) {
-    let name = name_of(attribute);
-    errors.under(
-        attribute,
-        if name == "sink" {
-            "`#[sink]` belongs above the function, one for each stream that it returns; move it there".to_owned()
-        } else {
-            format!("`#[{name}]` is not an input of this version; read the topic as a stream, with `#[source(topic = \"..\")]`")
-        },
-    );
-}
-
-/// Whether a parameter needs no `#[source]`: a stream does, as nothing else gives it.
-fn has_source(ty: &Type, errors: &mut Errors) -> bool {
+/// What a parameter without an attribute would have to be read as, if it is a handle: nothing else gives it one.
+fn without_attribute(ty: &Type, errors: &mut Errors) -> Option<Input> {
     let target = match ty {
         Type::Reference(reference) => &reference.elem,
         other => other,
     };
-    let is_stream = last_name(target).is_some_and(|name| name == "KStream");
-    if is_stream {
-        errors.under(
-            ty,
-            "this `KStream` has no source; put `#[source(topic = \"..\")]` before the parameter",
-        );
-    }
-    !is_stream
+    let name = last_name(target)?;
+    let input = Input::ALL
+        .into_iter()
+        .find(|input| name == input.handle())?;
+    let (handle, attribute) = (input.handle(), input.attribute());
+    let message = match input {
+        Input::Stream => format!(
+            "this `{handle}` has no source; put `#[{attribute}(topic = \"..\")]` before the parameter"
+        ),
+        Input::Table | Input::GlobalTable => format!(
+            "this `{handle}` has no topic; put `#[{attribute}(topic = \"..\")]` before the parameter"
+        ),
+    };
+    errors.under(ty, message);
+    Some(input)
 }
 
-/// Whether a source's type can be a stream. A name that is not known here may be an alias, so rustc judges it.
-fn is_stream(ty: &Type, errors: &mut Errors) -> bool {
-    const OTHERS: [&str; 8] = [
-        "KTable",
-        "GlobalKTable",
-        "Vec",
-        "String",
-        "Option",
-        "Result",
-        "Box",
-        "Arc",
-    ];
-    let may_be = match ty {
-        Type::Path(_) => !last_name(ty).is_some_and(|name| OTHERS.contains(&name.as_str())),
-        Type::Macro(_) | Type::Group(_) | Type::Paren(_) => true,
+/// Whether an input's type can be its handle. A name that is not known here may be an alias, so rustc judges it.
+fn is_handle(input: Input, ty: &Type, errors: &mut Errors) -> bool {
+    const OTHERS: [&str; 6] = ["Vec", "String", "Option", "Result", "Box", "Arc"];
+    let name = last_name(ty);
+    let is_of = |other: &Input| name.as_deref() == Some(other.handle());
+    let meant = Input::ALL.into_iter().find(is_of);
+    let may_be = match (ty, meant) {
+        (Type::Path(_), Some(meant)) => meant == input,
+        (Type::Path(_), None) => !name.is_some_and(|name| OTHERS.contains(&name.as_str())),
+        (Type::Macro(_) | Type::Group(_) | Type::Paren(_), _) => true,
         _ => false,
     };
     if !may_be {
+        let (attribute, handle) = (input.attribute(), input.handle());
+        let remedy = match meant {
+            Some(meant) => format!(
+                "write `#[{}(..)]` for a `{}`, or give the parameter that type",
+                meant.attribute(),
+                meant.handle()
+            ),
+            None => "give the parameter that type".to_owned(),
+        };
         errors.under(
             ty,
-            "`#[source]` gives a `KStream<K, V>`; give the parameter that type",
+            format!("`#[{attribute}]` gives a `{handle}<K, V>`; {remedy}"),
         );
     }
     may_be
@@ -346,11 +378,7 @@ fn last_name(ty: &Type) -> Option<String> {
 
 /// A source's or a sink's options; `constant` is the name of its topic in the expansion, if that is a constant.
 fn port(site: &'static Site, attribute: &Attribute, constant: &str, errors: &mut Errors) -> Port {
-    let mut port = Port {
-        topic: Setting::Absent,
-        key: None,
-        value: None,
-    };
+    let mut port = Port::of(Setting::Absent);
     let written = match &attribute.meta {
         Meta::List(list) => read(site, list.tokens.clone(), errors),
         Meta::Path(_) => Vec::new(),
@@ -378,6 +406,8 @@ fn port(site: &'static Site, attribute: &Attribute, constant: &str, errors: &mut
                 .into()
             }
             "key" => port.key = written.expression(errors),
+            "versioned" => port.versioned = values::duration(written, errors).into(),
+            "state_backend" => port.state_backend = values::state_backend(written, errors).into(),
             _ => port.value = written.expression(errors),
         }
     }

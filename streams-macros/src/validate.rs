@@ -4,7 +4,7 @@
 //! makes with the same function. One with a broken value among them is left out.
 
 use crate::errors::Errors;
-use crate::model::{Guarantee, Model, Parameter, Port, Value};
+use crate::model::{Guarantee, Input, Model, Parameter, Port, Value};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use std::collections::HashMap;
@@ -136,6 +136,10 @@ fn settings(model: &Model, rules: &mut Rules<'_>) {
         options.checkpoint_interval.given(),
     );
     rules.one(rule!(stream_threads: count), options.stream_threads.given());
+    rules.one(
+        rule!(statestore_cache_max_bytes: count),
+        options.statestore_cache_max_bytes.given(),
+    );
     match options.guarantee.or(&Guarantee::ExactlyOnce) {
         Some(Guarantee::ExactlyOnce) => transactions(model, rules),
         Some(Guarantee::AtLeastOnce) => no_transactions(model, rules),
@@ -215,6 +219,7 @@ fn topics(model: &Model, rules: &mut Rules<'_>) {
     for source in &sources {
         rules.one(rule!(topic: text), Some(source));
     }
+    tables(model, rules);
     for sink in model.sinks.iter().filter_map(Port::topic) {
         rules.one(rule!(topic: text), Some(sink));
         for source in &sources {
@@ -231,6 +236,25 @@ fn topics(model: &Model, rules: &mut Rules<'_>) {
         for source in &sources {
             let rule = rule!(not_source_and_dead_letter: text, text);
             rules.two(rule, Some(source), Some(dead_letter), dead_letter.span());
+        }
+        for sink in model.sinks.iter().filter_map(Port::topic) {
+            let rule = rule!(not_sink_and_dead_letter: text, text);
+            rules.two(rule, Some(sink), Some(dead_letter), dead_letter.span());
+        }
+    }
+}
+
+/// The topic of a table is read by no other parameter.
+fn tables(model: &Model, rules: &mut Rules<'_>) {
+    let inputs: Vec<_> = model.inputs().collect();
+    for (at, (input, port)) in inputs.iter().enumerate() {
+        for (before, earlier) in inputs.iter().take(at) {
+            if (*input, *before) != (Input::Stream, Input::Stream)
+                && let Some(topic) = port.topic()
+            {
+                let rule = rule!(table_read_once: text, text);
+                rules.two(rule, earlier.topic(), Some(topic), topic.span());
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What stands to the right of an option's `=`: a literal of the right kind, a constant, or a word.
 
 use crate::errors::Errors;
-use crate::model::{Constant, Guarantee, OffsetReset, Policy, Value};
+use crate::model::{Constant, Guarantee, OffsetReset, Policy, StateBackend, Value};
 use crate::options::{Form, Known, Written, ungroup};
 use crate::suggest;
 use proc_macro2::{Ident, Span, TokenStream};
@@ -157,6 +157,15 @@ pub(crate) fn offset_reset(written: Written, errors: &mut Errors) -> Option<Offs
         ("earliest", OffsetReset::Earliest),
         ("latest", OffsetReset::Latest),
         ("none", OffsetReset::None),
+    ];
+    word(written, &choices, errors)
+}
+
+/// `disk` or `memory`.
+pub(crate) fn state_backend(written: Written, errors: &mut Errors) -> Option<StateBackend> {
+    let choices = [
+        ("disk", StateBackend::Disk),
+        ("memory", StateBackend::Memory),
     ];
     word(written, &choices, errors)
 }

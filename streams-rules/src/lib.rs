@@ -9,10 +9,13 @@
 //! | a duration is written `500ms`, `10s`, `15min` or `1h` | [`parse_duration`] |
 //! | a name is legal in Kafka and leaves room for suffixes | [`topic`], [`dead_letter_topic`], [`application_id`], [`transactional_id_prefix`] |
 //! | a topology does not feed itself | [`not_source_and_sink`], [`not_source_and_dead_letter`] |
+//! | rejected records do not mix with good output | [`not_sink_and_dead_letter`] |
+//! | the topic of a table has one reader | [`table_read_once`] |
 //! | a checkpoint ends before its transaction does | [`checkpoint_interval`], [`checkpoint_within_transaction`] |
 //! | the brokers and the client accept the timeout | [`transaction_timeout`], [`broker_transaction_max_timeout`] |
 //! | transactional settings need `exactly_once` | [`only_exactly_once`] |
 //! | there is a thread to work | [`stream_threads`] |
+//! | limits leave room for something | [`uncommitted_state_bytes`], [`statestore_cache_max_bytes`], [`repartition_purge_interval`] |
 
 #![expect(
     clippy::result_large_err,
@@ -20,6 +23,7 @@
 )]
 
 mod duration;
+mod limits;
 mod message;
 mod names;
 mod threads;
@@ -27,10 +31,13 @@ mod topics;
 mod transaction;
 
 pub use duration::parse_duration;
+pub use limits::{repartition_purge_interval, statestore_cache_max_bytes, uncommitted_state_bytes};
 pub use message::{Message, Verdict, enforce};
 pub use names::{application_id, dead_letter_topic, topic, transactional_id_prefix};
 pub use threads::{DEFAULT_STREAM_THREADS, stream_threads};
-pub use topics::{not_source_and_dead_letter, not_source_and_sink};
+pub use topics::{
+    not_sink_and_dead_letter, not_source_and_dead_letter, not_source_and_sink, table_read_once,
+};
 pub use transaction::{
     DEFAULT_BROKER_TRANSACTION_MAX_TIMEOUT, DEFAULT_CHECKPOINT_INTERVAL_AT_LEAST_ONCE,
     DEFAULT_CHECKPOINT_INTERVAL_EXACTLY_ONCE, DEFAULT_TRANSACTION_TIMEOUT,

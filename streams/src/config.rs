@@ -85,6 +85,41 @@ impl FromStr for OffsetReset {
     }
 }
 
+/// Where the state of tasks is kept. Either way each change is in a changelog topic too, which restores what is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum StateBackend {
+    /// On disk, in the state directory: a restart reads only what came after. The default.
+    #[default]
+    Disk,
+    /// In memory: as large as the memory allows, and read anew from the changelog after each start of a process.
+    Memory,
+}
+
+impl StateBackend {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Disk => "disk",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+impl fmt::Display for StateBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for StateBackend {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Self::Disk, Self::Memory];
+        let known = all.into_iter().find(|backend| backend.as_str() == text);
+        known.ok_or_else(|| format!("`{text}` is not a state backend; choose `disk` or `memory`"))
+    }
+}
+
 /// What becomes of a record that fails.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ErrorPolicy {
@@ -171,6 +206,22 @@ pub struct JobConfig {
     pub stream_threads: usize,
     /// Where a partition without a committed offset begins; [`OffsetReset::Earliest`] by default.
     pub offset_reset: OffsetReset,
+    /// Where state is kept; [`StateBackend::Disk`] by default.
+    pub state_backend: StateBackend,
+    /// How many bytes a process holds, divided evenly among its stream threads, of updates of tables that wait to be sent on;
+    /// 0 by default, which sends each on at once (Kafka Streams' `statestore.cache.max.bytes`, there 10 MiB).
+    ///
+    /// Of each row of a kept table the newest update waits: until a checkpoint, or until the cache is full and it has waited
+    /// the longest. So the operators behind a table, and its topic, get one update where there were many. Look-ups see each
+    /// update at once. Updates of versioned tables do not wait.
+    pub statestore_cache_max_bytes: usize,
+    /// How many bytes of state a stream thread may have written since its last checkpoint before it takes the next one
+    /// early, since they are kept in memory until then; 64 MiB by default (KIP-892 calls it
+    /// `statestore.uncommitted.max.bytes`).
+    pub uncommitted_state_bytes: usize,
+    /// How often records that are committed are deleted from repartition topics; 30 s by default
+    /// (`repartition.purge.interval.ms`).
+    pub repartition_purge_interval: Duration,
     /// What becomes of a record that fails; [`ErrorPolicy::Fail`] by default.
     pub on_error: OnError,
 }
@@ -187,6 +238,10 @@ impl JobConfig {
             broker_transaction_max_timeout: None,
             stream_threads: rules::DEFAULT_STREAM_THREADS,
             offset_reset: OffsetReset::default(),
+            state_backend: StateBackend::default(),
+            statestore_cache_max_bytes: 0,
+            uncommitted_state_bytes: 64 << 20,
+            repartition_purge_interval: Duration::from_secs(30),
             on_error: OnError::default(),
         }
     }
@@ -197,6 +252,11 @@ impl JobConfig {
             Guarantee::ExactlyOnce => rules::DEFAULT_CHECKPOINT_INTERVAL_EXACTLY_ONCE,
             Guarantee::AtLeastOnce => rules::DEFAULT_CHECKPOINT_INTERVAL_AT_LEAST_ONCE,
         })
+    }
+
+    /// A stream thread's part of [`statestore_cache_max_bytes`](Self::statestore_cache_max_bytes).
+    pub(crate) fn cache_bytes_per_thread(&self) -> usize {
+        self.statestore_cache_max_bytes / self.stream_threads.max(1)
     }
 
     /// The start of each transactional id.
@@ -228,6 +288,9 @@ impl JobConfig {
             rules::application_id(&self.application_id),
             rules::stream_threads(self.stream_threads),
             rules::checkpoint_interval(self.checkpoint_interval()),
+            rules::statestore_cache_max_bytes(self.statestore_cache_max_bytes),
+            rules::uncommitted_state_bytes(self.uncommitted_state_bytes),
+            rules::repartition_purge_interval(self.repartition_purge_interval),
         ];
         match self.guarantee {
             Guarantee::ExactlyOnce => verdicts.extend(self.transaction_rules()),

@@ -21,6 +21,9 @@ pub enum Error {
     /// The Kafka client failed in a way that no repetition can mend.
     #[error("{0}")]
     Client(String),
+    /// The state of a task could not be read or written, or contradicts its changelog.
+    #[error("{0}")]
+    State(String),
     /// A record could not be processed, and the error policy of its class is `fail`.
     #[error(
         "{class} failed for the record at offset {offset} of {topic}-{partition}: {reason}; `on_error({class} = skip)` or `dead_letter(..)` would go on without it"
@@ -34,6 +37,20 @@ pub enum Error {
         partition: i32,
         /// Its offset.
         offset: i64,
+        /// What happened.
+        reason: String,
+    },
+    /// A processor failed apart from a record: while it got ready, or in a punctuator whose error class has the policy `fail`.
+    #[error(
+        "{class} failed in the processor `{processor}` of task {task}, apart from a record: {reason}"
+    )]
+    Processor {
+        /// `process`, `produce` or `state`.
+        class: String,
+        /// Its name in the topology.
+        processor: String,
+        /// The task, as Kafka Streams writes it: `<sub-topology>_<partition>`.
+        task: String,
         /// What happened.
         reason: String,
     },

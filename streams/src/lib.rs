@@ -17,31 +17,45 @@ mod operators;
 mod processor;
 pub mod runtime;
 pub mod serde;
+mod state;
 pub mod testing;
 mod topology;
 
-pub use config::{ErrorPolicy, Guarantee, JobConfig, OffsetReset, OnError};
-pub use dsl::{IntoSink, KStream, sink};
+pub use config::{ErrorPolicy, Guarantee, JobConfig, OffsetReset, OnError, StateBackend};
+pub use dsl::{
+    GlobalKTable, IntoSink, KGroupedStream, KGroupedTable, KStream, KTable, KeyedLike, sink,
+};
 pub use error::{Error, Result};
-pub use operators::{Emitter, Split, ValueEmitter};
+pub use operators::{CogroupedKStream, Emitter, Split, ValueEmitter};
 pub use processor::{
-    ErrorClass, Failure, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Headers, Outcome,
-    Processor, ProcessorContext, Record, RecordMetadata,
+    Child, ChildStream, Connect, ErrorClass, Failure, FixedKeyContext, FixedKeyInitContext,
+    FixedKeyProcessor, FixedKeyPunctuator, FixedKeyRecord, Headers, InitContext, Outcome,
+    Processor, ProcessorContext, PunctuationType, Punctuator, PunctuatorId, Record, RecordMetadata,
+    Schedule,
 };
 pub use serde::{By, ByType, Json, Keyless};
+pub use state::{
+    KeyValueStore, KeyValues, PutVersion, SessionStore, Sessions, StoreBuilder, StoreContext,
+    StoreHandle, StoreView, Stores, ValueAndTimestamp, VersionedKeyValueStore, VersionedRecord,
+    Window, WindowStore, WindowValues, Windowed, Windows,
+};
 pub use streams_macros::{Json, topology};
 pub use streams_rules as rules;
 pub use topology::{Description, NameScope, Topology, TopologyBuilder};
 
 /// What nearly every job needs.
 pub mod prelude {
-    pub use crate::config::{ErrorPolicy, Guarantee, OffsetReset};
-    pub use crate::dsl::KStream;
+    pub use crate::config::{ErrorPolicy, Guarantee, OffsetReset, StateBackend};
+    pub use crate::dsl::{GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable};
     pub use crate::processor::{
-        FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Headers, Outcome, Processor,
-        ProcessorContext, Record,
+        Child, FixedKeyContext, FixedKeyInitContext, FixedKeyProcessor, FixedKeyRecord, Headers,
+        InitContext, Outcome, Processor, ProcessorContext, PunctuationType, PunctuatorId, Record,
+        Schedule,
     };
     pub use crate::serde::{By, ByType, HasSerde, Json, Keyless, Serde};
+    pub use crate::state::{
+        KeyValueStore, SessionStore, Stores, VersionedKeyValueStore, Window, WindowStore, Windowed,
+    };
     pub use crate::testing::TopologyTestDriver;
     pub use crate::topology::{Topology, TopologyBuilder};
     pub use streams_macros::{Json, topology};

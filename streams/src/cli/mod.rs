@@ -8,17 +8,23 @@
 //! Ctrl-C and SIGTERM end a run with a last checkpoint and exit code 0; a second Ctrl-C ends it at once.
 
 mod arguments;
+mod bars;
 #[cfg(feature = "embedded")]
 mod quick_start;
+#[cfg(feature = "embedded")]
+mod show;
 mod signals;
 
 use crate::Result;
 use crate::runtime::{ClusterReport, Job, Summary};
-use crate::topology::Topology;
-use arguments::{Arguments, Command, Deployment, DescribeFormat, RunArguments};
-use clap::Parser as _;
 #[cfg(feature = "embedded")]
-use quick_start::Flow;
+use crate::serde::{HasSerde, Serde};
+#[cfg(feature = "embedded")]
+use crate::testing::RawRecord;
+use crate::topology::Topology;
+use arguments::{Arguments, Command, Deployment, DescribeFormat, End, RunArguments};
+use bars::Bars;
+use clap::Parser as _;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
@@ -46,6 +52,10 @@ type Sample = Box<dyn Fn(u64) -> String + Send>;
 pub struct Cli {
     topology: Topology,
     samples: Vec<(String, Sample)>,
+    #[cfg(feature = "embedded")]
+    records: Vec<(String, Vec<RawRecord>)>,
+    #[cfg(feature = "embedded")]
+    shows: Vec<show::Show>,
 }
 
 impl Cli {
@@ -54,6 +64,10 @@ impl Cli {
         Self {
             topology,
             samples: Vec::new(),
+            #[cfg(feature = "embedded")]
+            records: Vec::new(),
+            #[cfg(feature = "embedded")]
+            shows: Vec::new(),
         }
     }
 
@@ -66,6 +80,57 @@ impl Cli {
         make: impl Fn(u64) -> String + Send + 'static,
     ) -> Self {
         self.samples.push((topic.into(), Box::new(make)));
+        self
+    }
+
+    /// What the quick start on the embedded Kafka writes into a source topic before the job starts: these records, once, each
+    /// to the partition of its key. A record without a timestamp gets the time when it is written. On a real cluster nothing is
+    /// written.
+    ///
+    /// ```no_run
+    /// # use streams::prelude::*;
+    /// # async fn f(topology: Topology) -> streams::Result<()> {
+    /// use streams::testing::RawRecord;
+    ///
+    /// let airline = |code: &str, name: &str| RawRecord::new(Some(code.into()), Some(name.into()));
+    /// let airlines = [airline("AA", "American Airlines"), airline("UA", "United Air Lines")];
+    /// streams::cli::Cli::new(topology).records("airlines", airlines).run().await
+    /// # }
+    /// ```
+    #[cfg(feature = "embedded")]
+    #[must_use]
+    pub fn records(
+        mut self,
+        topic: impl Into<String>,
+        records: impl IntoIterator<Item = RawRecord>,
+    ) -> Self {
+        let records = records.into_iter().collect();
+        self.records.push((topic.into(), records));
+        self
+    }
+
+    /// What a run on the embedded Kafka prints to standard output when it has ended: `text` of the newest value of each key
+    /// of a topic, in the order of the keys' bytes. On a real cluster nothing is printed.
+    ///
+    /// ```no_run
+    /// # use streams::prelude::*;
+    /// # async fn f(topology: Topology) -> streams::Result<()> {
+    /// let text = |counts: Vec<(String, i64)>| format!("{} words", counts.len());
+    /// streams::cli::Cli::new(topology).show("word-counts", text).run().await
+    /// # }
+    /// ```
+    #[cfg(feature = "embedded")]
+    #[must_use]
+    pub fn show<K, V>(
+        mut self,
+        topic: impl Into<String>,
+        text: impl FnOnce(Vec<(K, V)>) -> String + Send + 'static,
+    ) -> Self
+    where
+        K: HasSerde<Serde: Serde<K>>,
+        V: HasSerde<Serde: Serde<V>>,
+    {
+        self.shows.push(show::Show::new(topic.into(), text));
         self
     }
 
@@ -93,42 +158,58 @@ impl Cli {
                 Ok(())
             }
             Command::Check(deployment) => {
+                exit_if_wrong(&deployment, &self.topology);
                 start_log();
                 let report = job(self.topology, &deployment)?.check().await?;
                 tell_report(&report);
                 Ok(())
             }
             Command::Run(run) => {
-                start_log();
-                self.run_job(&run).await
+                exit_if_wrong(&run.deployment, &self.topology);
+                let bars = start_log();
+                self.run_job(&run, &bars).await
             }
         }
     }
 
-    async fn run_job(self, run: &RunArguments) -> Result<()> {
-        if run.deployment.bootstrap_servers().is_some() {
-            return tell_summary(
-                run_until_stopped(job(self.topology, &run.deployment)?, run).await?,
-            );
+    async fn run_job(self, run: &RunArguments, bars: &Bars) -> Result<()> {
+        if run.deployment.names_a_cluster()? {
+            let job = job(self.topology, &run.deployment)?;
+            tell_summary(&run_until_stopped(job, run.end(), bars).await?);
+            return Ok(());
         }
         #[cfg(feature = "embedded")]
         {
             let topology = run.deployment.apply(self.topology)?;
-            let kafka = quick_start::QuickStart::start(&topology, self.samples).await?;
+            // Where nothing keeps coming there is nothing to wait for.
+            let end = match self.samples.is_empty() && !self.records.is_empty() {
+                true => End::UntilLatest,
+                false => run.end(),
+            };
+            let kafka =
+                quick_start::QuickStart::start(&topology, self.samples, self.records).await?;
             let deployment = run.deployment.on(kafka.bootstrap_servers());
-            let feeding = kafka.feed(if run.until_latest {
-                Flow::Once
-            } else {
-                Flow::Steady
-            })?;
-            let summary = run_until_stopped(job(topology, &deployment)?, run).await;
+            let properties = kafka.properties().clone();
+            let feeding = kafka.feed(end)?;
+            let summary = run_until_stopped(job(topology, &deployment)?, end, bars).await?;
+            for show in self.shows {
+                show.print(&properties)?;
+            }
             drop(feeding);
-            tell_summary(summary?)
+            tell_summary(&summary);
+            Ok(())
         }
         #[cfg(not(feature = "embedded"))]
         Err(crate::Error::Configuration(
             "where is Kafka? `--bootstrap-servers HOST:PORT` says it; with the feature `embedded` of the `streams` crate a run without it starts a Kafka of its own".into(),
         ))
+    }
+}
+
+/// As for every wrong argument: a message, and exit code 2.
+fn exit_if_wrong(deployment: &Deployment, topology: &Topology) {
+    if let Err(error) = deployment.check(topology) {
+        error.exit();
     }
 }
 
@@ -141,11 +222,17 @@ fn job(topology: Topology, deployment: &Deployment) -> Result<Job> {
     })
 }
 
-async fn run_until_stopped(job: Job, run: &RunArguments) -> Result<Summary> {
-    let job = if run.until_latest {
-        job.until_latest()
-    } else {
-        job
+async fn run_until_stopped(job: Job, end: End, bars: &Bars) -> Result<Summary> {
+    let job = match std::io::stderr().is_terminal() {
+        true => {
+            let bars = bars.clone();
+            job.on_event(move |event| bars.hear(event))
+        }
+        false => job,
+    };
+    let job = match end {
+        End::UntilLatest => job.until_latest(),
+        End::WhenStopped => job,
     };
     let handle = job.start().await?;
     let signals = signals::stop_on_signal(handle.stopper())?;
@@ -185,8 +272,7 @@ fn tell_report(report: &ClusterReport) {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "ends a chain of results")]
-fn tell_summary(summary: Summary) -> Result<()> {
+fn tell_summary(summary: &Summary) {
     tracing::info!(
         "done: {} records in, {} records out, {} checkpoints, {} recoveries, {:.1} s",
         summary.processed,
@@ -195,18 +281,19 @@ fn tell_summary(summary: Summary) -> Result<()> {
         summary.recoveries,
         summary.took.as_secs_f64()
     );
-    Ok(())
 }
 
 /// Logs to standard error; `RUST_LOG` says more or less. A log that the program has set up itself stays.
-fn start_log() {
-    // rdkafka's own wrapper complains about consumers that were already closed.
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rdkafka=off"));
+fn start_log() -> Bars {
+    let bars = Bars::default();
+    // rdkafka's own wrapper complains about consumers that were already closed; the database tells what it opens.
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,rdkafka=off,fjall=warn,lsm_tree=warn"));
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
+        .with_writer(bars.clone())
         .try_init();
+    bars
 }

@@ -1,10 +1,14 @@
 //! A Kafka of the job's own, with topics and records: what a run without `--bootstrap-servers` starts.
 
 use super::Sample;
+use super::arguments::End;
 use crate::kafka::admin::Admin;
+use crate::kafka::error::ClientError;
 use crate::kafka::producer::{Outgoing, Producer};
 use crate::kafka::properties::Properties;
 use crate::processor::Headers;
+use crate::processor::partition_for_key;
+use crate::testing::RawRecord;
 use crate::topology::Topology;
 use crate::{Error, Result};
 use std::collections::BTreeSet;
@@ -23,14 +27,8 @@ const AT_THE_START: u64 = 5_000;
 /// How many follow each [`PAUSE`].
 const A_TIME: u64 = 50;
 
-/// Whether samples follow those at the start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flow {
-    /// No: a bounded run ends anyway.
-    Once,
-    /// As long as the job runs.
-    Steady,
-}
+/// For records on their way to the embedded broker.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The time between two groups of samples.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -39,11 +37,16 @@ pub(super) struct QuickStart {
     kafka: EmbeddedKafka,
     properties: Properties,
     samples: Vec<(String, Sample)>,
+    records: Vec<(String, Vec<RawRecord>)>,
 }
 
 impl QuickStart {
     /// Starts the broker and creates the topology's topics.
-    pub(super) async fn start(topology: &Topology, samples: Vec<(String, Sample)>) -> Result<Self> {
+    pub(super) async fn start(
+        topology: &Topology,
+        samples: Vec<(String, Sample)>,
+        records: Vec<(String, Vec<RawRecord>)>,
+    ) -> Result<Self> {
         let kafka = EmbeddedKafka::start()
             .map_err(|e| Error::Cluster(format!("the embedded Kafka did not start: {e}")))?;
         tracing::info!(
@@ -54,11 +57,13 @@ impl QuickStart {
         let admin = Admin::new(&properties).map_err(|e| Error::Client(e.to_string()))?;
         for topic in topology
             .source_topics()
+            .chain(topology.global_topics())
             .chain(topology.sink_topics())
+            .chain(topology.config().dead_letter_topics())
             .collect::<BTreeSet<_>>()
         {
             admin
-                .create_topic(topic, PARTITIONS)
+                .create_topic(topic, PARTITIONS, &[])
                 .await
                 .map_err(|e| Error::Client(e.to_string()))?;
             tracing::info!("created topic `{topic}` with {PARTITIONS} partitions");
@@ -67,6 +72,7 @@ impl QuickStart {
             kafka,
             properties,
             samples,
+            records,
         })
     }
 
@@ -74,9 +80,13 @@ impl QuickStart {
         self.kafka.bootstrap_servers()
     }
 
-    /// Writes the first samples; more follow on a thread of their own while the result lives, if the flow is steady.
-    pub(super) fn feed(self, flow: Flow) -> Result<Feeding> {
-        let producer = Producer::new(&self.properties.idempotent_producer())
+    pub(super) fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    /// Writes the first samples; more follow on a thread of their own while the result lives, unless the run is bounded.
+    pub(super) fn feed(self, end: End) -> Result<Feeding> {
+        let producer = Producer::new(&self.properties.idempotent_producer(0))
             .map_err(|e| Error::Client(e.to_string()))?;
         let mut feeder = Feeder {
             producer,
@@ -95,7 +105,11 @@ impl QuickStart {
             tracing::info!("writing {AT_THE_START} records to `{topic}`");
         }
         feeder.write(AT_THE_START)?;
-        let stop = Arc::new(AtomicBool::new(flow == Flow::Once));
+        for (topic, records) in &self.records {
+            tracing::info!("writing {} records to `{topic}`", records.len());
+            feeder.write_records(topic, records)?;
+        }
+        let stop = Arc::new(AtomicBool::new(end == End::UntilLatest));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new()
             .name("streams-samples".into())
@@ -151,12 +165,29 @@ impl Feeder {
         }
     }
 
+    /// Writes each record to the partition of its key, or else from partition to partition, and waits until they have
+    /// arrived.
+    fn write_records(&mut self, topic: &str, records: &[RawRecord]) -> Result<()> {
+        let client = |e: ClientError| Error::Client(e.to_string());
+        let topic = self.producer.topic(topic).map_err(client)?;
+        let now = now();
+        for (record, turn) in records.iter().zip((0..PARTITIONS).cycle()) {
+            let key = record.key.as_deref();
+            let outgoing = Outgoing {
+                partition: key.map_or(turn, |key| partition_for_key(key, PARTITIONS)),
+                key,
+                value: record.value.as_deref(),
+                timestamp: record.timestamp.unwrap_or(now),
+                headers: &record.headers,
+            };
+            self.producer.produce(topic, &outgoing).map_err(client)?;
+        }
+        self.producer.flush(FLUSH_TIMEOUT).map_err(client)
+    }
+
     /// Writes `count` samples to each topic, spread over its partitions, and waits until they have arrived.
     fn write(&mut self, count: u64) -> Result<()> {
-        let timestamp = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| d.as_millis());
-        let timestamp = i64::try_from(timestamp).unwrap_or(i64::MAX);
+        let timestamp = now();
         for feed in &mut self.topics {
             for _ in 0..count {
                 let text = (feed.make)(feed.next);
@@ -176,7 +207,13 @@ impl Feeder {
             }
         }
         self.producer
-            .flush(Duration::from_secs(30))
+            .flush(FLUSH_TIMEOUT)
             .map_err(|e| Error::Client(e.to_string()))
     }
+}
+
+/// Milliseconds since the epoch.
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    i64::try_from(now.map_or(0, |d| d.as_millis())).unwrap_or(i64::MAX)
 }

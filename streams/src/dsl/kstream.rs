@@ -13,9 +13,29 @@ use std::rc::Rc;
 /// values are never copied.
 #[must_use = "a stream that nothing reads has no effect; end it with `.to(..)`, `.for_each(..)`, or return it"]
 pub struct KStream<K: ?Sized, V: ?Sized> {
-    outlet: Rc<Outlet<K, V>>,
+    outlet: Rc<Outlet<Next<K, V>>>,
     node: NodeId,
     builder: TopologyBuilder,
+    partitioning: Partitioning,
+}
+
+/// Whether records may be in another partition than the one that their key belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Partitioning {
+    /// They are where they were read.
+    ByKey,
+    /// Their key may have changed: what needs equal keys together has to repartition them first.
+    Changed,
+}
+
+impl Partitioning {
+    /// Of two streams that become one.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::ByKey, Self::ByKey) => Self::ByKey,
+            _ => Self::Changed,
+        }
+    }
 }
 
 impl<K: ?Sized, V: ?Sized> Clone for KStream<K, V> {
@@ -24,17 +44,35 @@ impl<K: ?Sized, V: ?Sized> Clone for KStream<K, V> {
             outlet: self.outlet.clone(),
             node: self.node,
             builder: self.builder.clone(),
+            partitioning: self.partitioning,
         }
     }
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
-    pub(crate) fn new(outlet: Rc<Outlet<K, V>>, node: NodeId, builder: TopologyBuilder) -> Self {
+    pub(crate) fn new(
+        outlet: Rc<Outlet<Next<K, V>>>,
+        node: NodeId,
+        builder: TopologyBuilder,
+    ) -> Self {
         Self {
             outlet,
             node,
             builder,
+            partitioning: Partitioning::ByKey,
         }
+    }
+
+    /// The same stream, of which this is known.
+    pub(crate) fn partitioned(self, partitioning: Partitioning) -> Self {
+        Self {
+            partitioning,
+            ..self
+        }
+    }
+
+    pub(crate) fn partitioning(&self) -> Partitioning {
+        self.partitioning
     }
 
     /// Calls the operator that this stream comes from `name`, instead of after the `let` around it.
@@ -63,7 +101,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         let children = outlet.clone();
         self.outlet
             .add(Box::new(move || Box::new(make(children.link()))));
-        KStream::new(outlet, node, self.builder.clone())
+        KStream::new(outlet, node, self.builder.clone()).partitioned(self.partitioning)
     }
 
     /// Adds an operator that nothing follows.
@@ -80,7 +118,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
             .add(NodeSpec::new(kind, &[self.node], Location::caller()))
     }
 
-    pub(crate) fn outlet(&self) -> &Rc<Outlet<K, V>> {
+    pub(crate) fn outlet(&self) -> &Rc<Outlet<Next<K, V>>> {
         &self.outlet
     }
 

@@ -1,19 +1,21 @@
 //! A node's output while the graph is drafted: typed, so that linking needs no cast.
 
-use crate::processor::{Discard, FanOut, Next, Shared};
+use crate::processor::Edge;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 /// What a child gives its parent's outlet: how to make it, and with it all that follows.
-pub(crate) type Link<K, V> = Box<dyn FnOnce() -> Next<K, V>>;
+pub(crate) type Link<E> = Box<dyn FnOnce() -> E>;
 
-pub(crate) struct Outlet<K: ?Sized, V: ?Sized> {
-    children: RefCell<Vec<Link<K, V>>>,
-    shared: RefCell<Option<Arc<Next<K, V>>>>,
+/// An output of records (`E` is a [`Next`](crate::processor::Next)) or of a table's changes (a
+/// [`NextChange`](crate::processor::NextChange)).
+pub(crate) struct Outlet<E> {
+    children: RefCell<Vec<Link<E>>>,
+    shared: RefCell<Option<Arc<E>>>,
 }
 
-impl<K: ?Sized + 'static, V: ?Sized + 'static> Outlet<K, V> {
+impl<E: Edge> Outlet<E> {
     pub(crate) fn new() -> Rc<Self> {
         Rc::new(Self {
             children: RefCell::default(),
@@ -21,29 +23,29 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Outlet<K, V> {
         })
     }
 
-    pub(crate) fn add(&self, child: Link<K, V>) {
+    pub(crate) fn add(&self, child: Link<E>) {
         self.children.borrow_mut().push(child);
     }
 
     /// Makes the children: for a node with one parent, which asks once.
-    pub(crate) fn link(&self) -> Next<K, V> {
+    pub(crate) fn link(&self) -> E {
         let links = self.children.take();
-        let mut children: Vec<Next<K, V>> = links.into_iter().map(|link| link()).collect();
+        let mut children: Vec<E> = links.into_iter().map(|link| link()).collect();
         match children.pop() {
-            None => Box::new(Discard),
+            None => E::discard(),
             Some(only) if children.is_empty() => only,
             Some(last) => {
                 children.push(last);
-                Box::new(FanOut(children.into_boxed_slice()))
+                E::fan_out(children.into_boxed_slice())
             }
         }
     }
 
-    /// Makes the children once, however many parents ask: for a merge.
-    pub(crate) fn link_shared(&self) -> Next<K, V> {
+    /// Makes the children once, however many parents ask: for a node with several inputs.
+    pub(crate) fn link_shared(&self) -> E {
         let known = self.shared.borrow().clone();
         let shared = known.unwrap_or_else(|| Arc::new(self.link()));
         *self.shared.borrow_mut() = Some(shared.clone());
-        Box::new(Shared(shared))
+        E::share(shared)
     }
 }

@@ -1,12 +1,12 @@
 //! What a topology function returns, and how it is written.
 
-use super::KStream;
+use super::{KStream, KTable};
 use crate::serde::{WriteKey, WriteValue};
 
 /// What a topology function may return, one for each `#[sink]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be written to a topic",
-    label = "a topology returns `KStream`s, one for each `#[sink]`",
+    label = "a topology returns `KStream`s and `KTable`s, one for each `#[sink]`",
     note = "if the function returns nothing, write inside of it with `.to(\"topic\")`"
 )]
 pub trait IntoSink {
@@ -25,6 +25,17 @@ impl<K: ?Sized, V: ?Sized> IntoSink for KStream<K, V> {
 
     fn into_sink(self) -> KStream<K, V> {
         self
+    }
+}
+
+/// A returned table's updates are written, with a null where a row was removed.
+impl<K: ?Sized + 'static, V: Clone + 'static> IntoSink for KTable<K, V> {
+    type Key = K;
+    type Value = Option<V>;
+
+    #[track_caller]
+    fn into_sink(self) -> KStream<K, Option<V>> {
+        self.to_stream()
     }
 }
 

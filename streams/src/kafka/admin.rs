@@ -2,10 +2,10 @@
 
 use super::TopicPartition;
 use super::error::{ClientError, Remedy};
+use super::lists;
+use super::offsets::{LogEnd, list_offsets};
 use super::properties::Properties;
-use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
-#[cfg(feature = "embedded")]
-use rdkafka::admin::{NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
@@ -42,16 +42,6 @@ impl Admin {
             })
     }
 
-    /// Asks the cluster for its metadata: the ids of its brokers.
-    pub(crate) fn brokers(&self, timeout: Duration) -> Result<Vec<i32>, ClientError> {
-        let metadata = self
-            .client
-            .inner()
-            .fetch_metadata(None, timeout)
-            .map_err(|e| ClientError::from_kafka("reaching the cluster", &e))?;
-        Ok(metadata.brokers().iter().map(|b| b.id()).collect())
-    }
-
     /// The topics of the cluster, with their partition counts.
     ///
     /// Asks for all of them: asking for one by name can make a broker create it.
@@ -81,15 +71,33 @@ impl Admin {
             .map_err(|e| ClientError::from_kafka("asking for the end of a partition", &e))
     }
 
-    #[cfg(feature = "embedded")]
+    /// Where the logs of these partitions begin or end, in the order of the partitions.
+    pub(crate) fn log_offsets(
+        &self,
+        partitions: &[TopicPartition],
+        at: LogEnd,
+        timeout: Duration,
+    ) -> Result<Vec<i64>, ClientError> {
+        list_offsets(self.client.inner(), partitions, at, timeout)
+    }
+
+    /// What the cluster calls itself; no other cluster has this id, nor has this one after it was made anew.
+    pub(crate) fn cluster_id(&self, timeout: Duration) -> Option<String> {
+        self.client.inner().fetch_cluster_id(timeout)
+    }
+
     /// Creates a topic with the broker's default replication; one that exists is left as it is.
     pub(crate) async fn create_topic(
         &self,
         topic: &str,
         partitions: i32,
+        settings: &[(&str, String)],
     ) -> Result<(), ClientError> {
         let doing = "creating a topic";
-        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
+        let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
+        for (name, value) in settings {
+            new = new.set(name, value);
+        }
         let results = self
             .client
             .create_topics(
@@ -107,6 +115,48 @@ impl Admin {
             }
         }
         Ok(())
+    }
+
+    /// Deletes the records below these offsets.
+    pub(crate) async fn delete_records(
+        &self,
+        before: &[(TopicPartition, i64)],
+    ) -> Result<(), ClientError> {
+        let doing = "deleting records";
+        let list = lists::of_offsets(before)?;
+        let result = self
+            .client
+            .delete_records(&list, &AdminOptions::new())
+            .await
+            .map_err(|e| ClientError::from_kafka(doing, &e))?;
+        lists::check(doing, &result)
+    }
+
+    /// The largest batch that each of these topics takes (`max.message.bytes`). A topic of which the cluster does not tell
+    /// it, as to a client without DESCRIBE_CONFIGS, is left out.
+    pub(crate) async fn message_limits(
+        &self,
+        topics: impl Iterator<Item = &str>,
+    ) -> BTreeMap<String, usize> {
+        let mut limits = BTreeMap::new();
+        for topic in topics {
+            let asked = self
+                .client
+                .describe_configs([&ResourceSpecifier::Topic(topic)], &AdminOptions::new())
+                .await;
+            let resource = asked.ok().and_then(|r| r.into_iter().next()?.ok());
+            let limit = resource.and_then(|r| {
+                let entry = r
+                    .entries
+                    .into_iter()
+                    .find(|e| e.name == "max.message.bytes")?;
+                entry.value?.parse().ok()
+            });
+            if let Some(limit) = limit {
+                limits.insert(topic.to_owned(), limit);
+            }
+        }
+        limits
     }
 
     /// The settings of a broker.

@@ -24,6 +24,11 @@ impl Queue {
     pub(super) fn ptr(&self) -> *mut sys::rd_kafka_queue_t {
         self.0.as_ptr()
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        // SAFETY: the handle is alive; asking takes the queue's own lock.
+        unsafe { sys::rd_kafka_queue_length(self.0.as_ptr()) == 0 }
+    }
 }
 
 impl Drop for Queue {
@@ -36,13 +41,17 @@ impl Drop for Queue {
 /// The records of one read. While they live, the consumer that they came from can be asked, but can neither take
 /// partitions on nor give any up.
 pub(crate) struct Batch<'c> {
-    messages: Vec<OwnedMessage>,
+    /// `None` where a message was released.
+    messages: Vec<Option<OwnedMessage>>,
     consumer: &'c GroupConsumer,
 }
 
 impl<'c> Batch<'c> {
     pub(super) fn new(messages: Vec<OwnedMessage>, consumer: &'c GroupConsumer) -> Self {
-        Self { messages, consumer }
+        Self {
+            messages: messages.into_iter().map(Some).collect(),
+            consumer,
+        }
     }
 
     pub(crate) fn consumer(&self) -> &'c GroupConsumer {
@@ -53,13 +62,27 @@ impl<'c> Batch<'c> {
         self.messages.is_empty()
     }
 
-    #[inline]
-    pub(crate) fn get(&self, index: usize) -> Option<&OwnedMessage> {
-        self.messages.get(index)
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
     }
 
-    pub(crate) fn iter(&self) -> slice::Iter<'_, OwnedMessage> {
-        self.messages.iter()
+    #[inline]
+    pub(crate) fn get(&self, index: usize) -> Option<&OwnedMessage> {
+        self.messages.get(index)?.as_ref()
+    }
+
+    /// Gives a message back that is done with. Its memory is the allocator's while it is still in the processor's cache,
+    /// and serves for the next record that is written.
+    #[inline]
+    pub(crate) fn release(&mut self, index: usize) {
+        if let Some(message) = self.messages.get_mut(index) {
+            *message = None;
+        }
+    }
+
+    /// Those that were not released.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &OwnedMessage> {
+        self.messages.iter().flatten()
     }
 }
 
@@ -110,15 +133,16 @@ pub(crate) struct OwnedMessage(NonNull<sys::rd_kafka_message_t>);
 pub(crate) struct TopicHandle(usize);
 
 impl OwnedMessage {
-    fn raw(&self) -> &sys::rd_kafka_message_t {
-        // SAFETY: the pointer came from librdkafka, is destroyed only by our drop, and nothing writes to it.
-        unsafe { self.0.as_ref() }
-    }
-
     /// The error that came instead of a record.
     pub(crate) fn error(&self) -> Option<RDKafkaErrorCode> {
-        let code = self.raw().err;
-        (code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| code.into())
+        // SAFETY: the message is alive. The code is read as the number that it is: a broker may send one that the binding's
+        // enumeration does not have, and such a value of it must not come into being.
+        let code = unsafe {
+            std::ptr::addr_of!((*self.0.as_ptr()).err)
+                .cast::<i32>()
+                .read()
+        };
+        (code != 0).then(|| super::error::code_of(code))
     }
 
     /// What librdkafka says of the error.
@@ -135,11 +159,13 @@ impl OwnedMessage {
     }
 
     pub(crate) fn topic_handle(&self) -> TopicHandle {
-        TopicHandle(self.raw().rkt as usize)
+        // SAFETY: the message is alive.
+        TopicHandle(unsafe { (*self.0.as_ptr()).rkt } as usize)
     }
 
     pub(crate) fn topic(&self) -> &str {
-        let topic = self.raw().rkt;
+        // SAFETY: the message is alive.
+        let topic = unsafe { (*self.0.as_ptr()).rkt };
         if topic.is_null() {
             return "";
         }
@@ -150,25 +176,27 @@ impl OwnedMessage {
     }
 
     pub(crate) fn partition(&self) -> i32 {
-        self.raw().partition
+        // SAFETY: the message is alive.
+        unsafe { (*self.0.as_ptr()).partition }
     }
 
     pub(crate) fn offset(&self) -> i64 {
-        self.raw().offset
+        // SAFETY: the message is alive.
+        unsafe { (*self.0.as_ptr()).offset }
     }
 
     pub(crate) fn key(&self) -> Option<&[u8]> {
-        let raw = self.raw();
+        // SAFETY: the message is alive.
+        let (key, length) = unsafe { ((*self.0.as_ptr()).key, (*self.0.as_ptr()).key_len) };
         // SAFETY: librdkafka gives the pointer and the length of the key, which live as long as the message.
-        (!raw.key.is_null())
-            .then(|| unsafe { slice::from_raw_parts(raw.key.cast::<u8>(), raw.key_len) })
+        (!key.is_null()).then(|| unsafe { slice::from_raw_parts(key.cast::<u8>(), length) })
     }
 
     pub(crate) fn value(&self) -> Option<&[u8]> {
-        let raw = self.raw();
+        // SAFETY: the message is alive.
+        let (value, length) = unsafe { ((*self.0.as_ptr()).payload, (*self.0.as_ptr()).len) };
         // SAFETY: librdkafka gives the pointer and the length of the payload, which live as long as the message.
-        (!raw.payload.is_null())
-            .then(|| unsafe { slice::from_raw_parts(raw.payload.cast::<u8>(), raw.len) })
+        (!value.is_null()).then(|| unsafe { slice::from_raw_parts(value.cast::<u8>(), length) })
     }
 
     /// Milliseconds since the epoch; −1 if the record has none.

@@ -2,23 +2,27 @@
 
 use super::TopicPartition;
 use super::batch::{self, Batch, Queue};
+use super::closing;
 use super::error::{ClientError, Remedy};
+use super::lists;
+use super::offsets::{LogEnd, committed, list_offsets};
 use super::properties::{ConsumerSettings, Properties};
-use crate::config::OffsetReset;
 use rdkafka::Message as _;
+use rdkafka::TopicPartitionList;
 use rdkafka::bindings as sys;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+/// Which member of which generation asks: by it a broker knows a zombie.
+pub(crate) use rdkafka::consumer::ConsumerGroupMetadata as GroupMetadata;
 use rdkafka::consumer::{
-    BaseConsumer, CommitMode, Consumer as _, ConsumerContext, ConsumerGroupMetadata,
-    RebalanceProtocol,
+    BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol,
 };
 use rdkafka::error::KafkaError;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
-use rdkafka::{Offset, TopicPartitionList};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::ffi::CString;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What the group asks of this member.
@@ -32,12 +36,33 @@ pub(crate) enum Rebalance {
     Lose(Vec<TopicPartition>),
 }
 
+impl Rebalance {
+    pub(crate) fn partitions(&self) -> &[TopicPartition] {
+        let (Self::Assign(partitions) | Self::Revoke(partitions) | Self::Lose(partitions)) = self;
+        partitions
+    }
+}
+
 /// Records what librdkafka reports; the stream thread reads it after each poll.
 ///
 /// The lock is taken by the thread that polls only, and by librdkafka's callbacks on that same thread.
 #[derive(Default)]
-struct Events {
+pub(super) struct Events {
     rebalances: Mutex<VecDeque<Rebalance>>,
+    /// Nobody answers any more: what the group still asks is answered at once, or closing would wait for it forever.
+    closing: AtomicBool,
+}
+
+impl Events {
+    /// The rebalances that have been told and not answered.
+    pub(super) fn take(&self) -> VecDeque<Rebalance> {
+        std::mem::take(
+            &mut *self
+                .rebalances
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
 }
 
 impl ClientContext for Events {
@@ -57,7 +82,10 @@ impl ConsumerContext for Events {
         event: RDKafkaRespErr,
         partitions: &mut TopicPartitionList,
     ) {
-        let partitions = list(partitions);
+        if self.closing.load(Ordering::Relaxed) {
+            return closing::give_up(consumer, partitions);
+        }
+        let partitions = lists::partitions_of(partitions);
         let rebalance = match event {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assign(partitions),
             _ if consumer.assignment_lost() => Rebalance::Lose(partitions),
@@ -72,10 +100,13 @@ impl ConsumerContext for Events {
 
 /// A consumer whose assigned partitions all deliver into one private queue.
 pub(crate) struct GroupConsumer {
-    // Dropped in this order: the queue must go before the client.
+    // Dropped in this order: the queues must go before the client.
     queue: Queue,
+    /// The client's own, on which it tells its events.
+    events: Queue,
     buffer: Vec<*mut sys::rd_kafka_message_t>,
-    client: BaseConsumer<Events>,
+    // Shared with the thread that waits for a close that takes too long, and with nobody else.
+    client: Arc<BaseConsumer<Events>>,
 }
 
 // SAFETY: everything in it belongs to one client, which librdkafka allows to be used from any thread; the buffer's pointers
@@ -83,7 +114,10 @@ pub(crate) struct GroupConsumer {
 unsafe impl Send for GroupConsumer {}
 
 /// How many records one read gives at most.
-const BATCH: usize = 2_000;
+pub(crate) const BATCH: usize = 2_000;
+
+/// How many of the client's events are served between two reads at most.
+const EVENTS_AT_ONCE: usize = 1_000;
 
 impl GroupConsumer {
     pub(crate) fn new(
@@ -99,13 +133,21 @@ impl GroupConsumer {
         // SAFETY: the client is alive; the new queue is ours, and is dropped before the client (field order).
         let queue =
             unsafe { Queue::from_ptr(sys::rd_kafka_queue_new(client.client().native_ptr())) };
-        let queue = queue.ok_or_else(|| {
-            ClientError::new(doing, RDKafkaErrorCode::Fail, "no queue could be made")
-        })?;
+        // SAFETY: the client is alive; the reference to its queue is ours, and is dropped before the client (field order).
+        let events = unsafe {
+            Queue::from_ptr(sys::rd_kafka_queue_get_consumer(
+                client.client().native_ptr(),
+            ))
+        };
+        let (Some(queue), Some(events)) = (queue, events) else {
+            let what = "no queue could be made";
+            return Err(ClientError::new(doing, RDKafkaErrorCode::Fail, what));
+        };
         Ok(Self {
             queue,
+            events,
             buffer: Vec::with_capacity(BATCH),
-            client,
+            client: Arc::new(client),
         })
     }
 
@@ -116,10 +158,30 @@ impl GroupConsumer {
     }
 
     /// Serves librdkafka's events, and gives the rebalance that waits for an answer.
+    ///
+    /// One poll serves one event, and lines of the client's log are events too: with `debug` set there are many of them
+    /// between two that matter, so the queue is emptied, up to a limit that lets records come through.
     pub(crate) fn poll_events(&mut self) -> Result<Option<Rebalance>, ClientError> {
+        for _ in 0..EVENTS_AT_ONCE {
+            self.poll_event()?;
+            let rebalance = self
+                .client
+                .context()
+                .rebalances
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front();
+            if rebalance.is_some() || self.events.is_empty() {
+                return Ok(rebalance);
+            }
+        }
+        Ok(None)
+    }
+
+    fn poll_event(&self) -> Result<(), ClientError> {
         match self.client.poll(Duration::ZERO) {
-            None => {}
-            Some(Err(error)) => self.note(&error)?,
+            None => Ok(()),
+            Some(Err(error)) => self.note(&error),
             // It came around the private queue: what follows would be processed without it.
             Some(Ok(record)) => {
                 let what = format!(
@@ -127,20 +189,23 @@ impl GroupConsumer {
                     record.topic(),
                     record.partition()
                 );
-                return Err(ClientError::new(
+                Err(ClientError::new(
                     "reading records",
                     RDKafkaErrorCode::Inconsistent,
                     what,
-                ));
+                ))
             }
         }
-        Ok(self
-            .client
+    }
+
+    /// Puts back a rebalance that could not be answered: it is given again by the next [`poll_events`](Self::poll_events).
+    pub(crate) fn put_back(&mut self, rebalance: Rebalance) {
+        self.client
             .context()
             .rebalances
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .pop_front())
+            .push_front(rebalance);
     }
 
     /// Errors that the client reports beside its records: it mends what it can by itself.
@@ -154,19 +219,26 @@ impl GroupConsumer {
         }
     }
 
-    /// The records that have arrived, after waiting up to `timeout` for a first one.
-    pub(crate) fn poll_records(&mut self, timeout: Duration) -> Batch<'_> {
+    /// Tells the client that the member is alive, in the midst of a batch: one that does not poll for longer than
+    /// `max.poll.interval.ms` is put out of its group. A rebalance is kept for [`poll_events`](Self::poll_events).
+    pub(crate) fn keep_alive(&self) -> Result<(), ClientError> {
+        self.poll_event()
+    }
+
+    /// At most `max` of the records that have arrived, after waiting up to `timeout` for a first one.
+    pub(crate) fn poll_records(&mut self, max: usize, timeout: Duration) -> Batch<'_> {
         let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-        let messages = batch::read(&self.queue, &mut self.buffer, BATCH, timeout);
+        let messages = batch::read(&self.queue, &mut self.buffer, max, timeout);
         Batch::new(messages, self)
     }
 
-    /// Takes the partitions on, each at its committed offset, or where the offset reset says.
-    pub(crate) fn assign(&mut self, partitions: &[TopicPartition]) -> Result<(), ClientError> {
-        for partition in partitions {
+    /// Takes the partitions on, each at its offset. librdkafka is not left to ask for committed offsets itself: where the
+    /// coordinator has moved (NOT_COORDINATOR), it never asks again.
+    pub(crate) fn assign(&mut self, starts: &[(TopicPartition, i64)]) -> Result<(), ClientError> {
+        for (partition, _) in starts {
             self.forward(partition)?;
         }
-        let list = to_list(partitions);
+        let list = lists::of_offsets(starts)?;
         match self.client.rebalance_protocol() {
             RebalanceProtocol::Cooperative => self.client.incremental_assign(&list),
             _ => self.client.assign(&list),
@@ -177,9 +249,9 @@ impl GroupConsumer {
     /// Gives the partitions up. Under an eager protocol these are always all of them.
     pub(crate) fn unassign(&mut self, partitions: &[TopicPartition]) -> Result<(), ClientError> {
         match self.client.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => {
-                self.client.incremental_unassign(&to_list(partitions))
-            }
+            RebalanceProtocol::Cooperative => self
+                .client
+                .incremental_unassign(&lists::of_partitions(partitions)),
             _ => self.client.unassign(),
         }
         .map_err(|e| ClientError::from_kafka("giving partitions up", &e))
@@ -222,7 +294,7 @@ impl GroupConsumer {
             .client
             .position()
             .map_err(|e| ClientError::from_kafka("asking for positions", &e))?;
-        Ok(offsets(&positions))
+        Ok(lists::offsets_of(&positions))
     }
 
     /// The group's committed offsets; waits for transactions that are being completed.
@@ -231,57 +303,54 @@ impl GroupConsumer {
         partitions: &[TopicPartition],
         timeout: Duration,
     ) -> Result<Vec<(TopicPartition, i64)>, ClientError> {
-        let committed = self
-            .client
-            .committed_offsets(to_list(partitions), timeout)
-            .map_err(|e| ClientError::from_kafka("asking for committed offsets", &e))?;
-        // An error of one partition must not be taken for "nothing committed": its records would be processed again.
-        for element in committed.elements() {
-            element
-                .error()
-                .map_err(|e| ClientError::from_kafka("asking for committed offsets", &e))?;
-        }
-        Ok(offsets(&committed))
+        committed(&self.client, partitions, timeout)
     }
 
-    /// Goes back (or on) to `offsets`; a partition that has none begins where the offset reset says. Partitions that this
-    /// member does not have any more are left out.
+    /// The first offset of each partition's log, or the one behind the last record that this consumer may read.
+    pub(crate) fn log_ends(
+        &self,
+        partitions: &[TopicPartition],
+        which: LogEnd,
+        timeout: Duration,
+    ) -> Result<Vec<(TopicPartition, i64)>, ClientError> {
+        let offsets = list_offsets(self.client.client(), partitions, which, timeout)?;
+        Ok(partitions.iter().cloned().zip(offsets).collect())
+    }
+
+    /// Goes back (or on) to these offsets. Partitions that this member does not have any more are left out.
     pub(crate) fn seek(
         &mut self,
-        partitions: &[TopicPartition],
-        offsets: &HashMap<TopicPartition, i64>,
-        reset: OffsetReset,
+        offsets: &[(TopicPartition, i64)],
         timeout: Duration,
     ) -> Result<(), ClientError> {
         let doing = "going back to the committed offsets";
-        let start = match reset {
-            OffsetReset::Latest => Offset::End,
-            OffsetReset::Earliest | OffsetReset::None => Offset::Beginning,
-        };
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for partition in partitions {
-            let offset = offsets
-                .get(partition)
-                .map_or(start, |offset| Offset::Offset(*offset));
-            list.add_partition_offset(&partition.topic, partition.partition, offset)
-                .map_err(|e| ClientError::from_kafka(doing, &e))?;
-        }
         let result = self
             .client
-            .seek_partitions(list, timeout)
+            .seek_partitions(lists::of_offsets(offsets)?, timeout)
             .map_err(|e| ClientError::from_kafka(doing, &e))?;
-        for element in result.elements() {
-            match element.error() {
-                Ok(()) => {}
-                Err(e) if e.rdkafka_error_code().is_some_and(is_not_assigned) => {}
-                Err(e) => return Err(ClientError::from_kafka(doing, &e)),
-            }
+        let errors = lists::errors_of(&result);
+        match errors.into_iter().find(|(_, code)| !is_not_assigned(*code)) {
+            None => Ok(()),
+            Some((partition, code)) => Err(lists::failed(doing, &partition, code)),
         }
-        Ok(())
+    }
+
+    /// Stops the delivery of these partitions, at once; records of them that are on their way are dropped.
+    pub(crate) fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), ClientError> {
+        self.client
+            .pause(&lists::of_partitions(partitions))
+            .map_err(|e| ClientError::from_kafka("pausing partitions", &e))
+    }
+
+    /// Goes on with the delivery of partitions, from where [`seek`](Self::seek) has set them.
+    pub(crate) fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), ClientError> {
+        self.client
+            .resume(&lists::of_partitions(partitions))
+            .map_err(|e| ClientError::from_kafka("resuming partitions", &e))
     }
 
     /// Fresh for each transaction: it holds the group's generation, by which the broker knows a zombie.
-    pub(crate) fn group_metadata(&self) -> Result<ConsumerGroupMetadata, ClientError> {
+    pub(crate) fn group_metadata(&self) -> Result<GroupMetadata, ClientError> {
         self.client.group_metadata().ok_or_else(|| {
             ClientError::new(
                 "asking for group metadata",
@@ -294,33 +363,34 @@ impl GroupConsumer {
     /// Commits offsets outside of a transaction (at-least-once).
     pub(crate) fn commit(&self, offsets: &[(TopicPartition, i64)]) -> Result<(), ClientError> {
         self.client
-            .commit(&offset_list(offsets)?, CommitMode::Sync)
+            .commit(&lists::of_offsets(offsets)?, CommitMode::Sync)
             .map_err(|e| ClientError::from_kafka("committing offsets", &e))
     }
 
-    /// Leaves the group. Rebalances that come with it are acknowledged; what they ask for must have been done before.
+    /// Leaves the group. What a rebalance asks for must have been done before: from now on it is answered at once.
+    ///
+    /// It is done on a thread of its own, which goes on when `timeout` is over: a broker may be away.
     pub(crate) fn close(&mut self, timeout: Duration) {
-        let deadline = Instant::now() + timeout;
-        if let Err(error) = self.client.close_queue() {
-            tracing::debug!(%error, "closing the consumer");
-            return;
-        }
-        while !self.client.closed() && Instant::now() < deadline {
-            let answered = match self.poll_events() {
-                Ok(Some(Rebalance::Assign(partitions))) => self.assign(&partitions),
-                Ok(Some(Rebalance::Revoke(partitions) | Rebalance::Lose(partitions))) => {
-                    self.unassign(&partitions)
-                }
-                Ok(None) => {
-                    let _ = self.client.poll(Duration::from_millis(10));
-                    Ok(())
-                }
-                Err(error) => Err(error),
-            };
-            if let Err(error) = answered {
-                tracing::debug!(%error, "closing the consumer");
+        if !self.client.context().closing.swap(true, Ordering::Relaxed) {
+            let client = Arc::clone(&self.client);
+            let closing = std::thread::Builder::new()
+                .name("streams-close".into())
+                .spawn(move || closing::close(&client));
+            if let Err(error) = closing {
+                tracing::warn!(%error, "no thread to close the consumer on: it may take long");
             }
         }
+        let deadline = Instant::now() + timeout;
+        while !self.client.closed() && Instant::now() < deadline {
+            std::thread::sleep(closing::PAUSE);
+        }
+    }
+}
+
+impl Drop for GroupConsumer {
+    fn drop(&mut self) {
+        // rdkafka closes a consumer that it drops, without a limit; the thread that closes has it last.
+        self.close(Duration::ZERO);
     }
 }
 
@@ -329,46 +399,4 @@ fn is_not_assigned(code: RDKafkaErrorCode) -> bool {
         code,
         RDKafkaErrorCode::State | RDKafkaErrorCode::UnknownPartition
     )
-}
-
-/// Offsets for `send_offsets_to_transaction` and commits.
-pub(super) fn offset_list(
-    offsets: &[(TopicPartition, i64)],
-) -> Result<TopicPartitionList, ClientError> {
-    let mut list = TopicPartitionList::with_capacity(offsets.len());
-    for (partition, offset) in offsets {
-        list.add_partition_offset(
-            &partition.topic,
-            partition.partition,
-            Offset::Offset(*offset),
-        )
-        .map_err(|e| ClientError::from_kafka("naming offsets", &e))?;
-    }
-    Ok(list)
-}
-
-pub(super) fn to_list(partitions: &[TopicPartition]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(partitions.len());
-    for partition in partitions {
-        list.add_partition(&partition.topic, partition.partition);
-    }
-    list
-}
-
-fn list(partitions: &TopicPartitionList) -> Vec<TopicPartition> {
-    partitions
-        .elements()
-        .iter()
-        .map(|e| TopicPartition::new(e.topic(), e.partition()))
-        .collect()
-}
-
-fn offsets(list: &TopicPartitionList) -> Vec<(TopicPartition, i64)> {
-    list.elements()
-        .iter()
-        .filter_map(|e| match e.offset() {
-            Offset::Offset(offset) => Some((TopicPartition::new(e.topic(), e.partition()), offset)),
-            _ => None,
-        })
-        .collect()
 }

@@ -1,7 +1,9 @@
 //! Every error that the Kafka client can give, and what the runtime does about it.
 
+use rdkafka::bindings as sys;
 use rdkafka::error::{KafkaError, RDKafkaError};
-use rdkafka::types::RDKafkaErrorCode as Code;
+/// The code of an error, Kafka's or the client's own.
+pub(crate) use rdkafka::types::RDKafkaErrorCode as Code;
 use std::fmt;
 
 /// An error of the client, with what it asks for.
@@ -21,6 +23,8 @@ pub(crate) enum Remedy {
     Retry,
     /// Abort the transaction, go back to the committed offsets, and process the records again.
     Abort,
+    /// As [`Remedy::Abort`], but an input's position is not in its log: look where the log begins and ends.
+    Reposition,
     /// This producer is of no use any more (fenced, or its state is unknown): as [`Remedy::Abort`], with a new
     /// producer of the same transactional id.
     Replace,
@@ -89,6 +93,19 @@ impl ClientError {
         self.code
     }
 
+    /// The client's queue holds as much as it may: there is room when records have been acknowledged.
+    pub(crate) fn is_queue_full(&self) -> bool {
+        self.code == Code::QueueFull
+    }
+
+    /// A topic that cannot be written to since there is none of that name.
+    pub(crate) fn is_no_topic(&self) -> bool {
+        matches!(
+            self.code,
+            Code::UnknownTopicOrPartition | Code::InvalidTopic
+        )
+    }
+
     pub(crate) fn remedy(&self) -> Remedy {
         self.remedy
     }
@@ -110,6 +127,18 @@ impl fmt::Display for ClientError {
 }
 
 impl std::error::Error for ClientError {}
+
+/// Where no repetition can mend it.
+impl From<ClientError> for crate::Error {
+    fn from(error: ClientError) -> Self {
+        Self::Client(error.to_string())
+    }
+}
+
+/// The code of that number; one that the client's version does not know is [`Code::Unknown`].
+pub(super) fn code_of(number: i32) -> Code {
+    sys::rd_kafka_resp_err_t::try_from(number).map_or(Code::Unknown, Code::from)
+}
 
 /// What an error code asks for, where the error itself does not say more.
 ///
@@ -161,7 +190,6 @@ fn classify(code: Code) -> Remedy {
         | Code::UnknownTopic
         | Code::UnknownTopicOrPartition
         | Code::UnknownPartition
-        | Code::AutoOffsetReset
         | Code::InvalidGroupId
         | Code::InconsistentGroupProtocol
         | Code::MessageSizeTooLarge
@@ -170,6 +198,8 @@ fn classify(code: Code) -> Remedy {
         // A zombie fences itself: after its session's end librdkafka rejoins with a new member id, and a request of the
         // old one that comes second gets this, which is fatal for the consumer.
         Code::FencedInstanceId => Remedy::Rejoin,
+
+        Code::AutoOffsetReset | Code::OffsetOutOfRange => Remedy::Reposition,
 
         _ => Remedy::Abort,
     }
@@ -190,16 +220,19 @@ fn hint(code: Code) -> Option<&'static str> {
         Code::SaslAuthenticationFailed | Code::Authentication => {
             "check `sasl.mechanism`, `sasl.username` and `sasl.password`"
         }
+        Code::SSL => {
+            "check `ssl.ca.location` and `security.protocol`, and that the broker's certificate is for this address"
+        }
         Code::InvalidTransactionTimeout => {
             "lower `transaction_timeout`, or raise the broker's `transaction.max.timeout.ms`"
-        }
-        Code::AutoOffsetReset => {
-            "there is no committed offset, or it is no longer in the log; `offset_reset = earliest` or `latest` says where to begin"
         }
         Code::MessageSizeTooLarge => {
             "raise the topic's `max.message.bytes` and the job's `message.max.bytes`, or write smaller records"
         }
-        Code::FencedInstanceId => "another process uses the same `group.instance.id`",
+        Code::FencedInstanceId => {
+            "another process uses the same `group.instance.id` (a copied state directory?), or a record took longer than \
+             `max.poll.interval.ms`"
+        }
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => {
             "create the topic, or check its name"
         }
@@ -216,6 +249,14 @@ mod tests {
         assert_eq!(classify(Code::ProducerFenced), Remedy::Replace);
         assert_eq!(classify(Code::TopicAuthorizationFailed), Remedy::Fail);
         assert_eq!(classify(Code::CoordinatorNotAvailable), Remedy::Retry);
+    }
+
+    #[test]
+    fn a_code_that_the_client_does_not_know_is_no_undefined_value() {
+        assert_eq!(code_of(90), Code::ProducerFenced);
+        // INCONSISTENT_TOPIC_ID, and one that no Kafka has yet.
+        assert_eq!([103, 9_999].map(code_of), [Code::Unknown; 2]);
+        assert_eq!(classify(Code::Unknown), Remedy::Abort);
     }
 
     #[test]

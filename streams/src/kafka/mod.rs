@@ -1,10 +1,16 @@
 //! The only place that knows rdkafka: safe types over librdkafka, for the runtime.
 //!
 //! * [`properties`]: what is passed to librdkafka, and what the runtime sets itself;
+//! * `property`: whether librdkafka takes one;
 //! * [`consumer`]: a group member whose rebalances are events that the loop answers;
+//! * `closing`: how a consumer ends;
 //! * [`batch`]: records read many at a time from one private queue;
+//! * [`reader`]: partitions read from given offsets, outside of the group;
+//! * [`offsets`]: where logs begin and end;
+//! * `lists`: partitions and offsets, there and back;
 //! * [`producer`]: transactional and idempotent producers;
 //! * [`admin`]: topics, offsets and broker settings;
+//! * [`reach`]: the first contact, and why there is none;
 //! * [`error`]: every client error, classified.
 //!
 //! Invariants that hold everything here together:
@@ -20,10 +26,16 @@
 
 pub(crate) mod admin;
 pub(crate) mod batch;
+mod closing;
 pub(crate) mod consumer;
 pub(crate) mod error;
+mod lists;
+pub(crate) mod offsets;
 pub(crate) mod producer;
 pub(crate) mod properties;
+mod property;
+pub(crate) mod reach;
+pub(crate) mod reader;
 
 use std::fmt;
 use std::sync::Arc;

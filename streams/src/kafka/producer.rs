@@ -1,14 +1,15 @@
 //! The producer of a stream thread: transactional under exactly-once, idempotent under at-least-once.
 
 use super::TopicPartition;
-use super::consumer::offset_list;
+use super::consumer::GroupMetadata;
 use super::error::{ClientError, Remedy};
+use super::lists;
+use super::offsets::{LogEnd, list_offsets};
 use crate::processor::Headers;
 use rdkafka::ClientConfig;
 use rdkafka::bindings as sys;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext, PurgeConfig};
@@ -152,6 +153,15 @@ impl Producer {
         super::admin::partition_count(self.client.client(), topic, timeout)
     }
 
+    /// The offsets behind the last records of these partitions, committed or not.
+    pub(crate) fn log_ends(
+        &self,
+        partitions: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<Vec<i64>, ClientError> {
+        list_offsets(self.client.client(), partitions, LogEnd::Last, timeout)
+    }
+
     /// Hands a record over to the client, which copies it. [`RDKafkaErrorCode::QueueFull`]: serve the client and try again.
     pub(crate) fn produce(
         &self,
@@ -184,7 +194,8 @@ impl Producer {
                 u.mem = bytes(record.value)
             }),
             argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_TIMESTAMP, |u| {
-                u.i64_ = record.timestamp.max(0)
+                // 0 means "now" to librdkafka: a record of the epoch's first millisecond is written at its second one.
+                u.i64_ = record.timestamp.max(1)
             }),
             argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_END, |u| u.i = 0),
         ];
@@ -209,7 +220,7 @@ impl Producer {
         Err(take(doing, error))
     }
 
-    /// Serves the client's events without waiting.
+    /// Serves the client's events; waits for one up to `timeout`.
     pub(crate) fn serve(&self, timeout: Duration) {
         self.client.poll(timeout);
     }
@@ -269,7 +280,7 @@ impl Producer {
                     code.into(),
                     "records are still not acknowledged",
                 )
-                .with_remedy(Remedy::Abort));
+                .with_remedy(Remedy::Retry));
             }
         }
     }
@@ -289,11 +300,11 @@ impl Producer {
     pub(crate) fn send_offsets(
         &self,
         offsets: &[(TopicPartition, i64)],
-        group: &ConsumerGroupMetadata,
+        group: &GroupMetadata,
         timeout: Duration,
     ) -> Result<(), ClientError> {
         self.client
-            .send_offsets_to_transaction(&offset_list(offsets)?, group, timeout)
+            .send_offsets_to_transaction(&lists::of_offsets(offsets)?, group, timeout)
             .map_err(|e| ClientError::from_kafka("sending offsets to the transaction", &e))
     }
 
@@ -311,22 +322,23 @@ impl Producer {
         }
     }
 
-    /// Aborts; the producer can go on with a new transaction after it.
+    /// Drops the records that are not acknowledged yet.
+    pub(crate) fn purge(&self) {
+        self.client.purge(PurgeConfig::default().queue().inflight());
+    }
+
+    /// Aborts; the producer can go on with a new transaction after it. The caller has flushed or purged.
     ///
-    /// Records in flight are flushed first: an abort that overtakes a record's registration is fatal in librdkafka.
     /// librdkafka's abort waits for delivery reports without serving them, so another thread serves meanwhile.
     pub(crate) fn abort_transaction(&self, timeout: Duration) -> Result<(), ClientError> {
-        if self.flush(timeout / 2).is_err() {
-            self.client.purge(PurgeConfig::default().queue().inflight());
-        }
         let (client, done) = (&self.client, AtomicBool::new(false));
-        let result = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
                     client.poll(Duration::from_millis(5));
                 }
             });
-            let timeout = i32::try_from((timeout / 2).as_millis()).unwrap_or(i32::MAX);
+            let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
             // SAFETY: the client is alive and may be used from several threads.
             let error =
                 unsafe { sys::rd_kafka_abort_transaction(client.client().native_ptr(), timeout) };
@@ -336,9 +348,7 @@ impl Producer {
             } else {
                 Err(take("aborting the transaction", error))
             }
-        });
-        let _ = self.delivery_error();
-        result
+        })
     }
 }
 
@@ -393,9 +403,17 @@ fn parse_identity(message: &str) -> Option<(i64, i16)> {
 
 /// Reads and releases an error object.
 fn take(doing: &'static str, error: *mut sys::rd_kafka_error_t) -> ClientError {
+    // SAFETY: C's enumerations are integers (`repr(i32)` in the binding): as a function that returns one, it cannot make a value that the binding's
+    // enumeration does not have, which a code that only a newer broker knows would be.
+    let code_number = unsafe {
+        std::mem::transmute::<
+            unsafe extern "C" fn(*const sys::rd_kafka_error_t) -> sys::rd_kafka_resp_err_t,
+            unsafe extern "C" fn(*const sys::rd_kafka_error_t) -> i32,
+        >(sys::rd_kafka_error_code)
+    };
     // SAFETY: `error` is a living error object, released at the end and not used after.
     unsafe {
-        let code: RDKafkaErrorCode = sys::rd_kafka_error_code(error).into();
+        let code = super::error::code_of(code_number(error));
         let text = CStr::from_ptr(sys::rd_kafka_error_string(error))
             .to_string_lossy()
             .into_owned();

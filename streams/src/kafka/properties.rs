@@ -20,6 +20,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default)]
 pub struct Properties {
     values: BTreeMap<String, String>,
+    /// The largest batch that each output topic takes, where the cluster has told it.
+    topic_limits: BTreeMap<String, usize>,
 }
 
 /// Properties that the runtime sets itself, and the reason why a user may not.
@@ -43,6 +45,14 @@ const RESERVED: &[(&str, &str)] = &[
     ),
     ("auto.offset.reset", "set `offset_reset`"),
     (
+        "partition.assignment.strategy",
+        "a task needs the partitions of one number of all its topics, which `range` gives to one member",
+    ),
+    (
+        "group.remote.assignor",
+        "a task needs the partitions of one number of all its topics, which `range` gives to one member",
+    ),
+    (
         "enable.idempotence",
         "producers of a job are always idempotent",
     ),
@@ -51,6 +61,21 @@ const RESERVED: &[(&str, &str)] = &[
         "the runtime asks for no other delivery reports",
     ),
 ];
+
+/// What is said of membership in a group.
+const MEMBERSHIP: [&str; 5] = [
+    "group.protocol",
+    "heartbeat.interval.ms",
+    "max.poll.interval.ms",
+    "partition.assignment.strategy",
+    "session.timeout.ms",
+];
+
+/// librdkafka's own default.
+const METADATA_AGE: Duration = Duration::from_secs(300);
+
+/// The largest batch that is made.
+const BATCH_SIZE: usize = 1_000_000;
 
 impl Properties {
     /// The properties of a cluster: `bootstrap.servers` is a comma-separated list of `host:port`.
@@ -69,11 +94,12 @@ impl Properties {
             .map_or("", String::as_str)
     }
 
-    /// Sets a librdkafka property.
+    /// Sets a librdkafka property. The value is taken as it is, blanks included.
     ///
     /// # Errors
     ///
-    /// If the runtime depends on the property, with what to set instead.
+    /// If the runtime depends on the property, with what to set instead; if librdkafka knows no such property, or refuses the
+    /// value. Properties that belong together are compared when a client is made.
     pub fn set(
         &mut self,
         key: impl Into<String>,
@@ -85,11 +111,14 @@ impl Properties {
                 "`{key}` cannot be set as a property: {why}"
             )));
         }
-        self.values.insert(key, value.into());
+        let value = value.into();
+        super::property::accept(&key, &value).map_err(crate::Error::Configuration)?;
+        self.values.insert(key, value);
         Ok(self)
     }
 
-    /// Sets the properties of a file: one `key=value` a line; empty lines and lines that begin with `#` are skipped.
+    /// Sets the properties of a file: one `key=value` a line; empty lines and lines that begin with `#` are skipped. Blanks
+    /// around key and value do not belong to them.
     ///
     /// # Errors
     ///
@@ -99,52 +128,121 @@ impl Properties {
             crate::Error::Configuration(format!("property file {}: {e}", file.display()))
         })?;
         for (number, line) in (1..).zip(text.lines()) {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let (key, value) = line.split_once('=').ok_or_else(|| {
-                crate::Error::Configuration(format!(
-                    "property file {}, line {number}: expected `key=value`, found `{line}`",
-                    file.display()
-                ))
+            self.load_line(line.trim()).map_err(|error| {
+                let file = file.display();
+                crate::Error::Configuration(format!("property file {file}, line {number}: {error}"))
             })?;
-            self.set(key.trim(), value.trim())?;
         }
         Ok(self)
     }
 
-    fn base(&self, defaults: &[(&str, &str)]) -> ClientConfig {
+    fn load_line(&mut self, line: &str) -> crate::Result<()> {
+        if line.is_empty() || line.starts_with('#') {
+            return Ok(());
+        }
+        // The line is not told: it may be a password.
+        let (key, value) = line.split_once('=').ok_or_else(|| {
+            crate::Error::Configuration("expected `key=value`, found no `=`".to_owned())
+        })?;
+        self.set(key.trim(), value.trim()).map(|_| ())
+    }
+
+    /// Names the job's clients where the user has not: `client.id` is the start of each client's own.
+    pub(crate) fn name_clients(&mut self, client_id: String) {
+        self.values.entry("client.id".into()).or_insert(client_id);
+    }
+
+    /// What the cluster takes for the output topics: no batch is made larger than the smallest of them, since a batch that
+    /// a broker refuses takes all of its records along.
+    pub(crate) fn limit_topics(&mut self, limits: BTreeMap<String, usize>) {
+        self.topic_limits = limits;
+    }
+
+    fn batch_size(&self) -> usize {
+        let limits = self.topic_limits.values().copied();
+        limits.min().unwrap_or(BATCH_SIZE).clamp(1, BATCH_SIZE)
+    }
+
+    /// How old what is known of a topic may be (`topic.metadata.refresh.interval.ms`).
+    pub(crate) fn metadata_age(&self) -> Duration {
+        let said = self.values.get("topic.metadata.refresh.interval.ms");
+        match said.and_then(|ms| ms.trim().parse::<i64>().ok()) {
+            Some(ms) => u64::try_from(ms).map_or(Duration::MAX, Duration::from_millis),
+            None => METADATA_AGE,
+        }
+    }
+
+    /// `role` tells a client from the others of the job, as in Kafka Streams: brokers show it in their logs and metrics.
+    fn base(&self, role: &str, defaults: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
+        // The OpenSSL that is built in does not know where this system keeps its certificates.
+        #[cfg(feature = "tls")]
+        config.set("ssl.ca.location", "probe");
+        // Brokers close idle connections, which is nothing to tell of.
+        config.set("log.connection.close", "false");
         for (key, value) in defaults {
             config.set(*key, *value);
         }
         for (key, value) in &self.values {
             config.set(key, value);
         }
-        // Its notice that a property is for the other kind of client says nothing about a job.
-        config.set("log.connection.close", "false");
+        if let Some(client_id) = self.values.get("client.id") {
+            config.set("client.id", format!("{client_id}-{role}"));
+        }
         config
     }
 
     /// For metadata, topics and offsets.
     pub(crate) fn admin(&self) -> ClientConfig {
-        self.base(&[])
+        let mut config = self.base("admin", &[]);
+        leave_to_members(&mut config);
+        // The end of a partition is the end of its log, also where transactions are open in it.
+        config.set("isolation.level", "read_uncommitted");
+        config
+    }
+
+    /// For reading partitions outside of the group, whose offsets may be asked for.
+    pub(crate) fn reader(&self, group_id: &str) -> ClientConfig {
+        let mut config = self.base(
+            "restore-consumer",
+            &[
+                ("fetch.queue.backoff.ms", "5"),
+                ("queued.min.messages", "200000"),
+                ("queued.max.messages.kbytes", "65536"),
+                ("fetch.wait.max.ms", "100"),
+                // One partition is often all that is read: fewer requests, none of which is sent before the last is answered.
+                ("max.partition.fetch.bytes", "4194304"),
+            ],
+        );
+        leave_to_members(&mut config);
+        config
+            .set("group.id", group_id)
+            // Where an offset is not there, the one who reads decides what that means.
+            .set("auto.offset.reset", "error")
+            .set("isolation.level", "read_committed")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "false");
+        config
     }
 
     /// For a member of the job's group.
     pub(crate) fn consumer(&self, settings: &ConsumerSettings<'_>) -> ClientConfig {
-        let mut config = self.base(&[
-            ("partition.assignment.strategy", "range"),
-            ("group.remote.assignor", "range"),
-            ("fetch.queue.backoff.ms", "5"),
-            // Enough to keep a fast job busy; the byte limit keeps large records from filling the memory.
-            ("queued.min.messages", "200000"),
-            ("queued.max.messages.kbytes", "65536"),
-            ("fetch.wait.max.ms", "100"),
-            ("session.timeout.ms", "10000"),
-            ("heartbeat.interval.ms", "1000"),
-        ]);
+        let role = format!("{}-consumer", settings.thread);
+        let mut config = self.base(
+            &role,
+            &[
+                ("partition.assignment.strategy", "range"),
+                ("group.remote.assignor", "range"),
+                ("fetch.queue.backoff.ms", "5"),
+                // Enough to keep a fast job busy; the byte limit keeps large records from filling the memory.
+                ("queued.min.messages", "200000"),
+                ("queued.max.messages.kbytes", "65536"),
+                ("fetch.wait.max.ms", "100"),
+                ("session.timeout.ms", "10000"),
+                ("heartbeat.interval.ms", "1000"),
+            ],
+        );
         // A group protocol of the broker's own has these settings on the broker.
         if self
             .values
@@ -164,7 +262,8 @@ impl Properties {
         config
             .set("group.instance.id", settings.group_instance_id)
             .set("group.id", settings.group_id)
-            .set("auto.offset.reset", settings.offset_reset)
+            // The runtime itself says where to begin, and looks at it when a position is outside of the log.
+            .set("auto.offset.reset", "error")
             .set("isolation.level", settings.isolation_level)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
@@ -172,32 +271,39 @@ impl Properties {
         config
     }
 
-    fn any_producer(&self) -> ClientConfig {
-        let mut config = self.base(&[
-            ("linger.ms", "20"),
-            ("batch.size", "1000000"),
-            ("batch.num.messages", "100000"),
-            ("queue.buffering.max.messages", "1000000"),
-            ("queue.buffering.max.kbytes", "262144"),
-        ]);
+    fn any_producer(&self, thread: usize) -> ClientConfig {
+        let mut config = self.base(
+            &format!("{thread}-producer"),
+            &[
+                ("linger.ms", "20"),
+                ("batch.size", &self.batch_size().to_string()),
+                ("batch.num.messages", "100000"),
+                ("queue.buffering.max.messages", "1000000"),
+                ("queue.buffering.max.kbytes", "262144"),
+            ],
+        );
+        leave_to_members(&mut config);
         config
             .set("enable.idempotence", "true")
+            // For the ends of changelogs, within the transaction that writes them.
+            .set("isolation.level", "read_uncommitted")
             .set("delivery.report.only.error", "true");
         config
     }
 
     /// For the producer of a stream thread under at-least-once.
-    pub(crate) fn idempotent_producer(&self) -> ClientConfig {
-        self.any_producer()
+    pub(crate) fn idempotent_producer(&self, thread: usize) -> ClientConfig {
+        self.any_producer(thread)
     }
 
     /// For the producer of a stream thread under exactly-once.
     pub(crate) fn transactional_producer(
         &self,
+        thread: usize,
         transactional_id: &str,
         timeout: Duration,
     ) -> ClientConfig {
-        let mut config = self.any_producer();
+        let mut config = self.any_producer(thread);
         config
             .set_log_level(RDKafkaLogLevel::Debug)
             // The client tells the producer's id and epoch nowhere else than in this part of its log.
@@ -208,16 +314,60 @@ impl Properties {
     }
 }
 
+/// Takes out what only a member of a group has: librdkafka holds one against the others, also in clients that are none.
+fn leave_to_members(config: &mut ClientConfig) {
+    for key in MEMBERSHIP {
+        config.remove(key);
+    }
+}
+
 fn debug_with_eos(chosen: Option<&String>) -> String {
     chosen.map_or_else(|| "eos".to_owned(), |chosen| format!("{chosen},eos"))
 }
 
+/// The largest records that may be written, by topic.
+#[derive(Clone, Debug)]
+pub(crate) struct RecordLimits {
+    /// What the client itself takes.
+    client: usize,
+    /// What brokers take for the output topics that were known at the start (`max.message.bytes`).
+    topics: BTreeMap<String, usize>,
+}
+
+impl RecordLimits {
+    pub(crate) fn new(properties: &Properties) -> Self {
+        let said = properties.values.get("message.max.bytes");
+        Self {
+            client: said
+                .and_then(|bytes| bytes.parse().ok())
+                .unwrap_or(MESSAGE_MAX_BYTES),
+            topics: properties.topic_limits.clone(),
+        }
+    }
+
+    pub(crate) fn of(&self, topic: &str) -> usize {
+        // The client's own limit is without what a batch adds.
+        let client = self.client.saturating_add(RECORD_OVERHEAD);
+        self.topics
+            .get(topic)
+            .map_or(client, |limit| client.min(*limit))
+    }
+}
+
+/// What a record adds to its key, value and headers, at most, in a batch of its own
+/// (`org.apache.kafka.common.record.DefaultRecordBatch`, `DefaultRecord`).
+pub(crate) const RECORD_OVERHEAD: usize = 61 + 5 + 21;
+
+/// librdkafka's default for `message.max.bytes`.
+const MESSAGE_MAX_BYTES: usize = 1_000_000;
+
 /// What a consumer needs to be told besides the user's properties.
 pub(crate) struct ConsumerSettings<'a> {
+    /// The stream thread that it reads for.
+    pub(crate) thread: usize,
     pub(crate) group_id: &'a str,
     /// Stable over restarts, so that a restart causes no rebalance (KIP-345).
     pub(crate) group_instance_id: &'a str,
-    pub(crate) offset_reset: &'a str,
     pub(crate) isolation_level: &'a str,
 }
 
@@ -250,30 +400,43 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         writeln!(
             file,
-            "# a comment\n\nsecurity.protocol = SASL_SSL\nsasl.username=streams"
+            "# a comment\n\nsecurity.protocol = SASL_PLAINTEXT\nsasl.username=streams"
         )
         .unwrap();
         let mut properties = Properties::new("localhost:9092");
         properties.load(file.path()).unwrap();
         assert_eq!(
             properties.admin().get("security.protocol"),
-            Some("SASL_SSL")
+            Some("SASL_PLAINTEXT")
         );
         assert_eq!(properties.admin().get("sasl.username"), Some("streams"));
     }
 
     #[test]
-    fn a_line_without_a_value_is_named() {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        writeln!(file, "compression.type=lz4\nnonsense").unwrap();
-        let error = Properties::new("localhost:9092")
-            .load(file.path())
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("line 2: expected `key=value`, found `nonsense`"),
-            "{error}"
-        );
+    fn a_line_that_is_wrong_is_named_but_not_told() {
+        for (line, reason) in [
+            ("hunter2", "expected `key=value`"),
+            ("sasl.pasword=hunter2", "no property `sasl.pasword`"),
+        ] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            writeln!(file, "compression.type=lz4\n{line}").unwrap();
+            let error = Properties::new("localhost:9092")
+                .load(file.path())
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("line 2: ") && error.contains(reason),
+                "{error}"
+            );
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn blanks_belong_to_a_value_that_is_set() {
+        let mut properties = Properties::new("localhost:9092");
+        properties.set("sasl.password", " secret ").unwrap();
+        assert_eq!(properties.admin().get("sasl.password"), Some(" secret "));
     }
 
     #[test]
@@ -289,6 +452,21 @@ mod tests {
     fn a_user_property_wins_over_a_default() {
         let mut properties = Properties::new("localhost:9092");
         properties.set("linger.ms", "0").unwrap();
-        assert_eq!(properties.idempotent_producer().get("linger.ms"), Some("0"));
+        assert_eq!(
+            properties.idempotent_producer(0).get("linger.ms"),
+            Some("0")
+        );
+    }
+
+    #[test]
+    fn each_client_of_a_job_has_an_id_of_its_own() {
+        let mut properties = Properties::new("localhost:9092");
+        properties.name_clients("job-1f".into());
+        assert_eq!(properties.admin().get("client.id"), Some("job-1f-admin"));
+        let producer = properties.idempotent_producer(2);
+        assert_eq!(producer.get("client.id"), Some("job-1f-2-producer"));
+        properties.set("client.id", "mine").unwrap();
+        properties.name_clients("job-1f".into());
+        assert_eq!(properties.admin().get("client.id"), Some("mine-admin"));
     }
 }

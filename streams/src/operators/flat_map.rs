@@ -1,6 +1,6 @@
 //! `flat_map`: make any number of records out of one.
 
-use crate::dsl::KStream;
+use crate::dsl::{KStream, Partitioning};
 use crate::processor::{Context, Next, Outcome, Process, Record};
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
@@ -26,6 +26,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         map: impl Fn(&K, &V) -> I + Send + Sync + 'static,
     ) -> KStream<K2, V2> {
         self.then("flat-map", |next| FlatMap { map, next })
+            .partitioned(Partitioning::Changed)
     }
 
     /// Makes each record into any number of records, which are lent: nothing is collected or copied.
@@ -50,6 +51,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         map: impl Fn(&K, &V, &mut Emitter<'_, K2, V2>) + Send + Sync + 'static,
     ) -> KStream<K2, V2> {
         self.then("flat-map", |next| FlatMapEmit { map, next })
+            .partitioned(Partitioning::Changed)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `map`: change key and value.
 
-use crate::dsl::KStream;
+use crate::dsl::{KStream, Partitioning};
 use crate::processor::{Context, Next, Outcome, Process, Record};
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
@@ -24,6 +24,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         map: impl Fn(&K, &V) -> (K2, V2) + Send + Sync + 'static,
     ) -> KStream<K2, V2> {
         self.then("map", |next| Map { map, next })
+            .partitioned(Partitioning::Changed)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `merge`: two streams become one.
 
 use crate::dsl::{KStream, Outlet};
+use crate::processor::Next;
 use crate::topology::{Kind, NodeSpec};
 use std::panic::Location;
 
@@ -33,7 +34,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
             &[self.node(), other.node()],
             at,
         ));
-        let outlet = Outlet::<K, V>::new();
+        let outlet = Outlet::<Next<K, V>>::new();
         for parent in [self, other] {
             let children = outlet.clone();
             // No node runs for a merge: both parents' edges lead to the same children.
@@ -42,6 +43,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
                 .add(Box::new(move || children.link_shared()));
         }
         KStream::new(outlet, node, builder.clone())
+            .partitioned(self.partitioning().and(other.partitioning()))
     }
 }
 

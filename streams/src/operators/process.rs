@@ -1,9 +1,12 @@
 //! `process`: a user's own operator.
 
-use crate::dsl::{KStream, Outlet};
-use crate::processor::{Processor, ProcessorNode};
+use crate::dsl::{KStream, Outlet, Partitioning};
+use crate::processor::{
+    Connect, Connecting, Instance, Processor, ProcessorNode, ProcessorSpec, Punctuator,
+};
 use crate::topology::Kind;
 use std::marker::PhantomData;
+use std::panic::Location;
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// Processes the records by a [`Processor`] of one's own. The supplier makes an instance for each task.
@@ -39,20 +42,79 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         &self,
         supplier: impl Fn() -> P + Send + Sync + 'static,
     ) -> KStream<P::KeyOut, P::ValueOut> {
-        let slot = self
-            .builder()
-            .add_supplier(Box::new(move || Box::new(supplier())));
+        self.process_with((), move |()| supplier())
+    }
+
+    /// As [`process`](Self::process), connected with stores, further outputs, or a tuple of them: the supplier gets a typed
+    /// handle for each.
+    ///
+    /// ```
+    /// use streams::prelude::*;
+    ///
+    /// /// Passes on only what was not seen before.
+    /// struct Unseen(KeyValueStore<str, i64>);
+    ///
+    /// impl Processor<Keyless, str> for Unseen {
+    ///     type KeyOut = str;
+    ///     type ValueOut = str;
+    ///     fn process(&mut self, record: Record<'_, Keyless, str>, cx: &mut ProcessorContext<'_, str, str>) -> Outcome {
+    ///         match self.0.put_if_absent(cx, record.value, &record.timestamp)? {
+    ///             None => cx.forward(record.with_key(record.value)),
+    ///             Some(_) => Ok(()),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let builder = TopologyBuilder::new("unseen");
+    /// let seen = builder.store(Stores::key_value::<str, i64>("seen"));
+    /// builder.stream::<Keyless, str>("words").process_with(&seen, Unseen).to("unseen");
+    ///
+    /// let mut driver = TopologyTestDriver::new(builder.build())?;
+    /// for word in ["a", "b", "a"] {
+    ///     driver.pipe("words", &Keyless, word)?;
+    /// }
+    /// assert_eq!(driver.read_values::<String>("unseen")?, ["a", "b"]);
+    /// # Ok::<(), streams::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn process_with<C: Connect, P: Processor<K, V>>(
+        &self,
+        connected: C,
+        supplier: impl Fn(C::Connected) -> P + Send + Sync + 'static,
+    ) -> KStream<P::KeyOut, P::ValueOut> {
         let node = self.node_behind(Kind::Operator("process"));
+        let handles = connected.connect(&Connecting {
+            builder: self.builder(),
+            node,
+            at: Location::caller(),
+        });
         let outlet = Outlet::new();
         let children = outlet.clone();
+        let slot = self.builder().add_processor(|slot| {
+            let children = outlet.clone();
+            Box::new(move || ProcessorSpec {
+                node,
+                table: None,
+                supplier: Box::new(move || {
+                    Box::new(Instance::<P, Punctuator<P, P::KeyOut, P::ValueOut>>::new(
+                        supplier(handles.clone()),
+                    ))
+                }),
+                lifecycle: Box::new(ProcessorNode::<P, K, V, _, _> {
+                    slot,
+                    next: children.link_shared(),
+                    of: PhantomData,
+                }),
+            })
+        });
         self.outlet().add(Box::new(move || {
             Box::new(ProcessorNode::<P, K, V, _, _> {
                 slot,
-                next: children.link(),
+                next: children.link_shared(),
                 of: PhantomData,
             })
         }));
-        KStream::new(outlet, node, self.builder().clone())
+        KStream::new(outlet, node, self.builder().clone()).partitioned(Partitioning::Changed)
     }
 }
 
@@ -76,7 +138,7 @@ mod tests {
             cx: &mut ProcessorContext<'_, String, str>,
         ) -> Outcome {
             self.0 += 1;
-            let at = cx.record_metadata();
+            let at = cx.record_metadata().unwrap();
             let text = format!(
                 "{}/{}/{} {} {}",
                 at.topic,

@@ -1,9 +1,13 @@
 //! `process_values`: a user's own operator that leaves the key alone.
 
 use crate::dsl::{KStream, Outlet};
-use crate::processor::{FixedKeyNode, FixedKeyProcessor};
+use crate::processor::{
+    Connect, Connecting, FixedKeyNode, FixedKeyProcessor, FixedKeyPunctuator, Instance,
+    ProcessorSpec,
+};
 use crate::topology::Kind;
 use std::marker::PhantomData;
+use std::panic::Location;
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// Processes the records by a [`FixedKeyProcessor`] of one's own, which cannot change the key: nothing needs to be
@@ -39,20 +43,77 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         &self,
         supplier: impl Fn() -> P + Send + Sync + 'static,
     ) -> KStream<K, P::ValueOut> {
-        let slot = self
-            .builder()
-            .add_supplier(Box::new(move || Box::new(supplier())));
+        self.process_values_with((), move |()| supplier())
+    }
+
+    /// As [`process_values`](Self::process_values), connected with stores, further outputs, or a tuple of them: the supplier
+    /// gets a typed handle for each.
+    ///
+    /// ```
+    /// use streams::prelude::*;
+    ///
+    /// /// Numbers the values of each key.
+    /// struct Number(KeyValueStore<str, u64>);
+    ///
+    /// impl FixedKeyProcessor<str, str> for Number {
+    ///     type ValueOut = str;
+    ///     fn process(&mut self, record: FixedKeyRecord<'_, str, str>, cx: &mut FixedKeyContext<'_, str, str>) -> Outcome {
+    ///         let number = self.0.get(cx, record.key())?.unwrap_or_default() + 1;
+    ///         self.0.put(cx, record.key(), &number)?;
+    ///         cx.forward(record.with_value(&format!("{number} {}", record.value())))
+    ///     }
+    /// }
+    ///
+    /// let builder = TopologyBuilder::new("number");
+    /// let numbers = builder.store(Stores::key_value::<str, u64>("numbers"));
+    /// builder.stream::<str, str>("in").process_values_with(&numbers, Number).to("out");
+    ///
+    /// let mut driver = TopologyTestDriver::new(builder.build())?;
+    /// for (key, value) in [("a", "x"), ("b", "y"), ("a", "z")] {
+    ///     driver.pipe("in", key, value)?;
+    /// }
+    /// assert_eq!(driver.read_values::<String>("out")?, ["1 x", "1 y", "2 z"]);
+    /// # Ok::<(), streams::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn process_values_with<C: Connect, P: FixedKeyProcessor<K, V>>(
+        &self,
+        connected: C,
+        supplier: impl Fn(C::Connected) -> P + Send + Sync + 'static,
+    ) -> KStream<K, P::ValueOut> {
         let node = self.node_behind(Kind::Operator("process-values"));
+        let handles = connected.connect(&Connecting {
+            builder: self.builder(),
+            node,
+            at: Location::caller(),
+        });
         let outlet = Outlet::new();
         let children = outlet.clone();
+        let slot = self.builder().add_processor(|slot| {
+            let children = outlet.clone();
+            Box::new(move || ProcessorSpec {
+                node,
+                table: None,
+                supplier: Box::new(move || {
+                    Box::new(Instance::<P, FixedKeyPunctuator<P, K, P::ValueOut>>::new(
+                        supplier(handles.clone()),
+                    ))
+                }),
+                lifecycle: Box::new(FixedKeyNode::<P, V, K, _> {
+                    slot,
+                    next: children.link_shared(),
+                    of: PhantomData,
+                }),
+            })
+        });
         self.outlet().add(Box::new(move || {
             Box::new(FixedKeyNode::<P, V, K, _> {
                 slot,
-                next: children.link(),
+                next: children.link_shared(),
                 of: PhantomData,
             })
         }));
-        KStream::new(outlet, node, self.builder().clone())
+        KStream::new(outlet, node, self.builder().clone()).partitioned(self.partitioning())
     }
 }
 
@@ -79,7 +140,7 @@ mod tests {
                 "{}:{} {}",
                 self.0,
                 record.value(),
-                cx.record_metadata().offset
+                cx.record_metadata().unwrap().offset
             );
             cx.forward(
                 record

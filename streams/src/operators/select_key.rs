@@ -1,6 +1,6 @@
 //! `select_key`: change the key.
 
-use crate::dsl::KStream;
+use crate::dsl::{KStream, Partitioning};
 use crate::processor::{Context, Next, Outcome, Process, Record};
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
@@ -23,6 +23,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         select: impl Fn(&K, &V) -> K2 + Send + Sync + 'static,
     ) -> KStream<K2, V> {
         self.then("select-key", |next| SelectKey { select, next })
+            .partitioned(Partitioning::Changed)
     }
 }
 

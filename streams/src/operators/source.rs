@@ -2,7 +2,7 @@
 
 use crate::dsl::{KStream, Outlet};
 use crate::processor::TypedSource;
-use crate::serde::{ByType, HasSerde, ReadKey, ReadValue, TopicKey};
+use crate::serde::{ByType, ReadKey, ReadValue, TopicKey, TopicValue};
 use crate::topology::TopologyBuilder;
 use std::panic::Location;
 
@@ -24,7 +24,7 @@ impl TopologyBuilder {
     /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
-    pub fn stream<K: TopicKey + ?Sized + 'static, V: HasSerde + ?Sized + 'static>(
+    pub fn stream<K: TopicKey + ?Sized + 'static, V: TopicValue + ?Sized + 'static>(
         &self,
         topic: &str,
     ) -> KStream<K, V> {

@@ -1,6 +1,6 @@
 //! `split`: records take the first branch that wants them.
 
-use crate::dsl::{KStream, Link, Outlet};
+use crate::dsl::{KStream, Link, Outlet, Partitioning};
 use crate::processor::{Context, Next, Outcome, Process, Record};
 use crate::topology::{Kind, NodeId, NodeSpec, TopologyBuilder};
 use std::cell::RefCell;
@@ -12,7 +12,7 @@ type Predicate<K, V> = Box<dyn Fn(&K, &V) -> bool + Send + Sync>;
 /// A branch while the split is drafted.
 struct BranchLink<K: ?Sized, V: ?Sized> {
     wants: Predicate<K, V>,
-    link: Link<K, V>,
+    link: Link<Next<K, V>>,
 }
 
 /// A branch of the split that runs.
@@ -24,6 +24,9 @@ struct Branch<K: ?Sized, V: ?Sized> {
 impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// Splits the stream into branches. A record takes the first branch whose predicate is true, or the default branch; if
     /// there is none, it is dropped.
+    ///
+    /// Each branch is a stream, so branches are not chained as in Kafka Streams: keep the split, and ask it for one after the
+    /// other.
     ///
     /// ```
     /// use streams::prelude::*;
@@ -57,6 +60,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
             draft,
             node,
             builder: self.builder().clone(),
+            partitioning: self.partitioning(),
         }
     }
 }
@@ -67,11 +71,12 @@ pub struct Split<K: ?Sized, V: ?Sized> {
     draft: Rc<Draft<K, V>>,
     node: NodeId,
     builder: TopologyBuilder,
+    partitioning: Partitioning,
 }
 
 struct Draft<K: ?Sized, V: ?Sized> {
     branches: RefCell<Vec<BranchLink<K, V>>>,
-    default: RefCell<Option<Link<K, V>>>,
+    default: RefCell<Option<Link<Next<K, V>>>>,
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Draft<K, V> {
@@ -116,14 +121,14 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Split<K, V> {
         &self,
         role: &'static str,
         at: &'static Location<'static>,
-    ) -> (KStream<K, V>, Link<K, V>) {
+    ) -> (KStream<K, V>, Link<Next<K, V>>) {
         let node = self
             .builder
             .add(NodeSpec::new(Kind::Operator(role), &[self.node], at));
         let outlet = Outlet::new();
         let children = outlet.clone();
         (
-            KStream::new(outlet, node, self.builder.clone()),
+            KStream::new(outlet, node, self.builder.clone()).partitioned(self.partitioning),
             Box::new(move || children.link()),
         )
     }

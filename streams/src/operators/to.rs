@@ -2,11 +2,12 @@
 
 use crate::dsl::KStream;
 use crate::processor::{Context, Outcome, Process, Record};
-use crate::serde::{ByType, HasSerde, Serializer, TopicKey, WriteKey, WriteValue};
-use crate::topology::Kind;
+use crate::serde::{ByType, Serializer, TopicKey, TopicValue, WriteKey, WriteValue};
+use crate::topology::{Kind, TopicRef};
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// Writes the stream to a topic, key and value by their types' own serdes. A record keeps its timestamp and headers.
+    /// Where each record chooses its topic, it is [`to_dynamic`](Self::to_dynamic).
     ///
     /// ```
     /// use streams::prelude::*;
@@ -23,7 +24,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     pub fn to(&self, topic: &str)
     where
         K: TopicKey,
-        V: HasSerde,
+        V: TopicValue,
     {
         self.to_with(topic, ByType, ByType);
     }
@@ -44,13 +45,28 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// ```
     #[track_caller]
     pub fn to_with(&self, topic: &str, key: impl WriteKey<K>, value: impl WriteValue<V>) {
-        let number = self.builder().sink_topic(topic);
+        self.to_topic(
+            TopicRef::External(topic.to_owned()),
+            key.serde(),
+            value.serde(),
+        );
+    }
+
+    /// Writes the stream to a topic of the user's or of the topology's own.
+    #[track_caller]
+    pub(crate) fn to_topic(
+        &self,
+        topic: TopicRef,
+        key: impl Serializer<K> + 'static,
+        value: impl Serializer<V> + 'static,
+    ) {
+        let number = self.builder().sink_topic(topic.clone());
         self.end(
-            Kind::Sink(topic.to_owned()),
+            Kind::Sink(topic),
             Sink {
                 topic: number,
-                key: key.serde(),
-                value: value.serde(),
+                key,
+                value,
             },
         );
     }

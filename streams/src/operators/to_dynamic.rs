@@ -2,7 +2,7 @@
 
 use crate::dsl::KStream;
 use crate::processor::{Context, Outcome, Process, Record};
-use crate::serde::{ByType, HasSerde, Serializer, TopicKey, WriteKey, WriteValue};
+use crate::serde::{ByType, Serializer, TopicKey, TopicValue, WriteKey, WriteValue};
 use crate::topology::Kind;
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
@@ -27,7 +27,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     pub fn to_dynamic<T: AsRef<str>>(&self, topic_of: impl Fn(&K, &V) -> T + Send + Sync + 'static)
     where
         K: TopicKey,
-        V: HasSerde,
+        V: TopicValue,
     {
         self.to_dynamic_with(topic_of, ByType, ByType);
     }

@@ -1,6 +1,6 @@
 //! What becomes of a record that failed: decided here, for the runtime and the test driver alike.
 
-use super::{ErrorClass, Failure, Headers};
+use super::{ErrorClass, Failure, Headers, ProcessorFailure};
 use crate::config::{ErrorPolicy, OnError};
 
 /// Where the failed record was read.
@@ -28,32 +28,63 @@ pub(crate) fn decide<'p>(
     failure: &Failure,
     at: &Location<'_>,
 ) -> Decision<'p> {
+    apply(on_error, failure, || reasons(failure, at))
+}
+
+/// Applies the policy to what fails apart from a record that was read. The dead letter of one that had waited in a buffer is
+/// that record; that of a punctuator, which no record has led to, has neither key nor value. `headers` are all of its headers.
+pub(crate) fn decide_punctuation<'p>(
+    on_error: &'p OnError,
+    failed: &ProcessorFailure,
+) -> Decision<'p> {
+    apply(on_error, &failed.failure, || {
+        let waited = failed.released.as_deref();
+        let mut headers = waited
+            .map(|record| record.headers.clone())
+            .unwrap_or_default();
+        add_reason(&mut headers, &failed.failure);
+        add(&mut headers, "processor", &failed.processor);
+        headers
+    })
+}
+
+fn apply<'p>(
+    on_error: &'p OnError,
+    failure: &Failure,
+    headers: impl FnOnce() -> Headers,
+) -> Decision<'p> {
     let policy = match failure.class() {
         ErrorClass::Deserialize => &on_error.deserialize,
         ErrorClass::Process => &on_error.process,
         ErrorClass::Produce => &on_error.produce,
+        ErrorClass::State => return Decision::Fail,
     };
     match policy {
         ErrorPolicy::Fail => Decision::Fail,
         ErrorPolicy::Skip => Decision::Skip,
         ErrorPolicy::DeadLetter(topic) => Decision::DeadLetter {
             topic,
-            headers: reasons(failure, at),
+            headers: headers(),
         },
     }
 }
 
+fn add_reason(headers: &mut Headers, failure: &Failure) {
+    add(headers, "exception", &failure.class().to_string());
+    add(headers, "message", &failure.to_string());
+}
+
 fn reasons(failure: &Failure, at: &Location<'_>) -> Headers {
     let mut headers = Headers::default();
-    let mut add = |name: &str, value: String| {
-        headers.add(&format!("__streams.errors.{name}"), Some(value.as_bytes()))
-    };
-    add("exception", failure.class().to_string());
-    add("message", failure.to_string());
-    add("topic", at.topic.to_owned());
-    add("partition", at.partition.to_string());
-    add("offset", at.offset.to_string());
+    add_reason(&mut headers, failure);
+    add(&mut headers, "topic", at.topic);
+    add(&mut headers, "partition", &at.partition.to_string());
+    add(&mut headers, "offset", &at.offset.to_string());
     headers
+}
+
+fn add(headers: &mut Headers, name: &str, value: &str) {
+    headers.add(&format!("__streams.errors.{name}"), Some(value.as_bytes()));
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! Why a record could not be processed.
 
 use crate::serde::SerdeError;
+use crate::state::StoreError;
+use std::any::Any;
 use std::error::Error;
 use std::fmt;
 
-/// What a processor returns. Any error becomes a [`Failure`] with `?`.
-pub type Outcome = Result<(), Box<Failure>>;
+/// What a processor returns, and what its stores give. Any error becomes a [`Failure`] with `?`.
+pub type Outcome<T = ()> = Result<T, Box<Failure>>;
 
 /// The step at which a record failed. Each has a policy of its own in `on_error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,6 +18,8 @@ pub enum ErrorClass {
     Process,
     /// What came of it could not be written.
     Produce,
+    /// A state store could not be read or written. No policy can skip it: the job ends.
+    State,
 }
 
 impl fmt::Display for ErrorClass {
@@ -24,6 +28,7 @@ impl fmt::Display for ErrorClass {
             ErrorClass::Deserialize => "deserialize",
             ErrorClass::Process => "process",
             ErrorClass::Produce => "produce",
+            ErrorClass::State => "state",
         })
     }
 }
@@ -45,7 +50,8 @@ enum Reason {
     Unwritable(&'static str, String, SerdeError),
     User(Box<dyn Error + Send + Sync>),
     Panic(String),
-    Topic(String),
+    Other(String),
+    Store(StoreError),
 }
 
 impl Failure {
@@ -55,6 +61,13 @@ impl Failure {
             class: ErrorClass::Process,
             reason: Reason::User(reason.into()),
         }
+    }
+
+    /// A panic of user code, as it was caught.
+    pub(crate) fn of_panic(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Self::panicked(text.unwrap_or_else(|| "no message".to_owned()))
     }
 
     pub(crate) fn panicked(message: String) -> Self {
@@ -81,10 +94,29 @@ impl Failure {
     }
 
     #[cold]
-    pub(crate) fn topic(reason: String) -> Box<Self> {
+    pub(crate) fn store(error: StoreError) -> Box<Self> {
+        Box::new(Self {
+            class: ErrorClass::State,
+            reason: Reason::Store(error),
+        })
+    }
+
+    #[cold]
+    pub(crate) fn not_written(reason: String) -> Box<Self> {
         Box::new(Self {
             class: ErrorClass::Produce,
-            reason: Reason::Topic(reason),
+            reason: Reason::Other(reason),
+        })
+    }
+
+    /// Kafka Streams' `FailOnInvalidTimestamp`: a record without a timestamp has no place in time.
+    #[cold]
+    pub(crate) fn timestamp(timestamp: i64) -> Box<Self> {
+        Box::new(Self {
+            class: ErrorClass::Deserialize,
+            reason: Reason::Other(format!(
+                "its timestamp is {timestamp}, where 0 or more is needed: it was written without one"
+            )),
         })
     }
 
@@ -103,7 +135,8 @@ impl fmt::Display for Failure {
             }
             Reason::User(error) => error.fmt(f),
             Reason::Panic(message) => write!(f, "panicked: {message}"),
-            Reason::Topic(reason) => f.write_str(reason),
+            Reason::Other(reason) => f.write_str(reason),
+            Reason::Store(error) => error.fmt(f),
         }
     }
 }

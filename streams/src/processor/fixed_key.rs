@@ -1,7 +1,12 @@
 //! The Processor API for processors that leave the key alone.
 
-use super::{Context, Headers, Next, Outcome, Process, Record, RecordMetadata};
+use super::lifecycle::{Instance, Lifecycle, Scheduling};
+use super::{
+    Child, Context, FixedKeyInitContext, FixedKeyPunctuator, Headers, Next, Outcome, Process,
+    PunctuationType, PunctuatorId, Record, RecordMetadata, Schedule,
+};
 use std::marker::PhantomData;
+use std::time::Duration;
 
 /// An operator of one's own that cannot change the key, so what follows it need not repartition.
 ///
@@ -32,9 +37,20 @@ use std::marker::PhantomData;
 /// assert_eq!(driver.read_values::<u32>("changes")?, [3, 4]);
 /// # Ok::<(), streams::Error>(())
 /// ```
-pub trait FixedKeyProcessor<K: ?Sized, V: ?Sized>: Send + 'static {
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a processor of records with `{K}` keys, which it leaves alone, and `{V}` values",
+    label = "does not implement `FixedKeyProcessor<{K}, {V}>`",
+    note = "write `impl FixedKeyProcessor<{K}, {V}> for {Self}`, with the type `ValueOut` of what it forwards, and `fn process(&mut self, record: FixedKeyRecord<'_, {K}, {V}>, cx: &mut FixedKeyContext<'_, {K}, Self::ValueOut>) -> Outcome`",
+    note = "a `Processor`, which may change the key, is given to `process`"
+)]
+pub trait FixedKeyProcessor<K: ?Sized, V: ?Sized>: Send + Sized + 'static {
     /// The value type of what it forwards.
     type ValueOut: ?Sized + 'static;
+
+    /// Gets ready for the first record: schedules punctuators, reads stores. An error ends the job.
+    fn init(&mut self, _: &mut FixedKeyInitContext<'_, Self, K, Self::ValueOut>) -> Outcome {
+        Ok(())
+    }
 
     /// Processes one record, and forwards what comes of it: nothing, one record or many.
     ///
@@ -104,27 +120,64 @@ impl<'r, K: ?Sized, V: ?Sized> FixedKeyRecord<'r, K, V> {
     }
 }
 
-/// What a [`FixedKeyProcessor`] can do, and know, while it processes a record.
+/// What a [`FixedKeyProcessor`] can do, and know, while it processes a record or punctuates.
 pub struct FixedKeyContext<'c, K: ?Sized, V: ?Sized> {
     task: &'c mut Context,
     next: &'c dyn Process<K, V>,
 }
 
 impl<K: ?Sized, V: ?Sized> FixedKeyContext<'_, K, V> {
+    pub(crate) fn as_task(&self) -> &Context {
+        self.task
+    }
+
+    pub(crate) fn as_task_mut(&mut self) -> &mut Context {
+        self.task
+    }
+
     /// Passes a record on to what follows the processor.
     #[inline]
     pub fn forward(&mut self, record: FixedKeyRecord<'_, K, V>) -> Outcome {
         self.next.process(self.task, record.0)
     }
 
-    /// Where the record that is being processed was read.
-    pub fn record_metadata(&self) -> RecordMetadata<'_> {
+    /// Passes a record on to what follows a further output of the processor. See
+    /// [`TopologyBuilder::child`](crate::TopologyBuilder::child).
+    #[inline]
+    pub fn forward_to<VC: ?Sized>(
+        &mut self,
+        child: &Child<K, VC>,
+        record: FixedKeyRecord<'_, K, VC>,
+    ) -> Outcome {
+        child.process(self.task, record.0)
+    }
+
+    /// Where the record that is being processed was read; `None` in a punctuator, and for a record that has waited in a
+    /// [`join_with_grace`](crate::KStream::join_with_grace).
+    pub fn record_metadata(&self) -> Option<RecordMetadata<'_>> {
         self.task.metadata()
     }
 
-    /// The largest timestamp of the records that the task has read, in milliseconds since the epoch. It never goes back.
+    /// The largest timestamp of the records that the task has read, in milliseconds since the epoch. It never goes back, and
+    /// is 0 before the first record.
     pub fn stream_time(&self) -> i64 {
         self.task.stream_time().unwrap_or_default()
+    }
+
+    /// As [`ProcessorContext::schedule`](super::ProcessorContext::schedule), with what
+    /// [`FixedKeyInitContext::punctuator`] has made.
+    pub fn schedule(
+        &mut self,
+        interval: Duration,
+        clock: PunctuationType,
+        punctuator: PunctuatorId,
+    ) -> Schedule {
+        self.task.schedule(interval, clock, punctuator)
+    }
+
+    /// Has a punctuator not called any more. Nothing happens if it was cancelled before.
+    pub fn cancel(&mut self, schedule: Schedule) {
+        self.task.schedules.cancel(schedule);
     }
 }
 
@@ -135,18 +188,60 @@ pub(crate) struct FixedKeyNode<P, V: ?Sized, K: ?Sized, V2: ?Sized> {
     pub(crate) of: PhantomData<fn(&V) -> P>,
 }
 
-impl<K: ?Sized, V: ?Sized, P: FixedKeyProcessor<K, V>> Process<K, V>
+impl<K: ?Sized, V: ?Sized, P: FixedKeyProcessor<K, V>> FixedKeyNode<P, V, K, P::ValueOut> {
+    #[inline]
+    fn with_instance(
+        &self,
+        cx: &mut Context,
+        run: impl FnOnce(
+            &mut Instance<P, FixedKeyPunctuator<P, K, P::ValueOut>>,
+            &mut Context,
+        ) -> Outcome,
+    ) -> Outcome
+    where
+        K: 'static,
+    {
+        cx.with_slot(self.slot, run)
+    }
+}
+
+impl<K: ?Sized + 'static, V: ?Sized, P: FixedKeyProcessor<K, V>> Process<K, V>
     for FixedKeyNode<P, V, K, P::ValueOut>
 {
     fn process(&self, cx: &mut Context, record: Record<'_, K, V>) -> Outcome {
-        cx.with_slot::<P>(self.slot, |processor, task| {
-            processor.process(
-                FixedKeyRecord(record),
-                &mut FixedKeyContext {
-                    task,
-                    next: &*self.next,
-                },
-            )
+        self.with_instance(cx, |instance, task| {
+            let next = &*self.next;
+            let cx = &mut FixedKeyContext { task, next };
+            instance.processor.process(FixedKeyRecord(record), cx)
+        })
+    }
+}
+
+impl<K: ?Sized + 'static, V: ?Sized, P: FixedKeyProcessor<K, V>> Lifecycle
+    for FixedKeyNode<P, V, K, P::ValueOut>
+{
+    fn init(&self, cx: &mut Context) -> Outcome {
+        self.with_instance(cx, |instance, task| {
+            let Instance {
+                processor,
+                callbacks,
+            } = instance;
+            processor.init(&mut FixedKeyInitContext(Scheduling {
+                task,
+                slot: self.slot,
+                callbacks,
+            }))
+        })
+    }
+
+    fn punctuate(&self, cx: &mut Context, callback: usize, time: i64) -> Outcome {
+        self.with_instance(cx, |instance, task| {
+            let next = &*self.next;
+            let cx = &mut FixedKeyContext { task, next };
+            match instance.callbacks.get(callback) {
+                Some(punctuator) => punctuator(&mut instance.processor, time, cx),
+                None => Ok(()),
+            }
         })
     }
 }

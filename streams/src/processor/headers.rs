@@ -98,6 +98,11 @@ impl Headers {
         self.entries.is_empty()
     }
 
+    /// The bytes of their names and values.
+    pub(crate) fn bytes(&self) -> usize {
+        self.names.len() + self.values.len()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.entries.len()

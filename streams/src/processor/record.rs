@@ -25,6 +25,17 @@ impl<K: ?Sized, V: ?Sized> Clone for Record<'_, K, V> {
 impl<K: ?Sized, V: ?Sized> Copy for Record<'_, K, V> {}
 
 impl<'r, K: ?Sized, V: ?Sized> Record<'r, K, V> {
+    /// A record without headers, at this time in milliseconds since the epoch.
+    #[inline]
+    pub fn new(key: &'r K, value: &'r V, timestamp: i64) -> Self {
+        Self {
+            key,
+            value,
+            timestamp,
+            headers: Headers::EMPTY,
+        }
+    }
+
     /// The same record under another key.
     #[inline]
     #[must_use]

@@ -37,7 +37,7 @@ pub(crate) struct StagedRecord<'a> {
 }
 
 /// What is to be written, and how.
-pub(crate) struct Output<'a, K: ?Sized, V: ?Sized, KS, VS> {
+pub(crate) struct Output<'a, K: ?Sized, V: ?Sized, KS: ?Sized, VS: ?Sized> {
     pub(crate) record: super::Record<'a, K, V>,
     pub(crate) key: &'a KS,
     pub(crate) value: &'a VS,
@@ -46,12 +46,18 @@ pub(crate) struct Output<'a, K: ?Sized, V: ?Sized, KS, VS> {
 impl Staged {
     /// Serializes a record for the topic of this number, which is called `name` where it fails.
     #[inline]
-    pub(crate) fn write<K: ?Sized, V: ?Sized, KS: Serializer<K>, VS: Serializer<V>>(
+    pub(crate) fn write<K, V, KS, VS>(
         &mut self,
         topic: usize,
         name: impl FnOnce() -> String,
         output: &Output<'_, K, V, KS, VS>,
-    ) -> Result<(), Box<Failure>> {
+    ) -> Result<(), Box<Failure>>
+    where
+        K: ?Sized,
+        V: ?Sized,
+        KS: Serializer<K> + ?Sized,
+        VS: Serializer<V> + ?Sized,
+    {
         let record = output.record;
         let key = self.append(|out| output.key.write(record.key, out));
         let key = match key {

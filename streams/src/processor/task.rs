@@ -1,8 +1,11 @@
 //! A task: one partition of one sub-topology, the unit of work.
 
-use super::{Context, Failure, Headers, Staged};
-use crate::topology::{Graph, Topology};
+use super::lifecycle::ProcessorFailure;
+use super::{Context, Failure, Headers, Outcome, ProcessorSpec, RecordCache, Released, Staged};
+use crate::state::{GlobalState, TaskState};
+use crate::topology::{Graph, NodeId, Topology};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Which task it is. Displayed as Kafka Streams does: `0_3`.
@@ -34,18 +37,35 @@ pub(crate) struct InputRecord<'a> {
 
 /// Takes the records of one partition through the graph. Nothing but its [`Context`] is its own.
 pub(crate) struct Task {
-    graph: Arc<Graph>,
+    pub(super) graph: Arc<Graph>,
     id: TaskId,
-    cx: Context,
+    pub(super) cx: Context,
+    /// Whether its processors got ready.
+    ready: bool,
+    /// The record that is being worked on, if it has waited.
+    released: Option<Released>,
 }
 
 impl Task {
+    /// A task whose stores are empty, and in memory.
     pub(crate) fn new(topology: &Topology, id: TaskId) -> Self {
+        let stores = topology.sub_topologies().get(id.sub_topology);
+        let state = TaskState::in_memory(stores.map(|s| &*s.stores).unwrap_or_default());
+        Self::with_state(topology, id, state)
+    }
+
+    /// A task that goes on with the state it had.
+    pub(crate) fn with_state(topology: &Topology, id: TaskId, state: TaskState) -> Self {
         let graph = topology.graph();
+        let mut cx = Context::new(graph.clone(), id, state);
+        let is_cached = topology.config().cache_bytes_per_thread() > 0;
+        cx.set_cache(RecordCache::new(is_cached));
         Self {
-            cx: Context::new(graph.clone(), id.partition),
+            cx,
             graph: graph.clone(),
             id,
+            ready: false,
+            released: None,
         }
     }
 
@@ -53,7 +73,143 @@ impl Task {
         self.id
     }
 
-    /// Takes one record through the graph. What it brings forth is staged; on an error nothing is.
+    pub(crate) fn state(&self) -> &TaskState {
+        &self.cx.state
+    }
+
+    pub(crate) fn state_mut(&mut self) -> &mut TaskState {
+        &mut self.cx.state
+    }
+
+    /// Ends the task; its state outlives it.
+    pub(crate) fn into_state(self) -> TaskState {
+        self.cx.state
+    }
+
+    pub(crate) fn stream_time(&self) -> Option<i64> {
+        self.cx.stream_time()
+    }
+
+    /// Has the task look global tables up here.
+    pub(crate) fn with_globals(mut self, globals: Arc<GlobalState>) -> Self {
+        self.cx.set_globals(globals);
+        self
+    }
+
+    /// Gets the users' processors ready, once: when its stores are there, and before its first record. The time is in
+    /// milliseconds since the epoch.
+    pub(crate) fn init(&mut self, wall_clock: i64) -> Result<(), ProcessorFailure> {
+        if std::mem::replace(&mut self.ready, true) {
+            return Ok(());
+        }
+        self.cx.wall_clock = wall_clock;
+        self.cx.source = None;
+        let graph = self.graph.clone();
+        let nodes = graph.sub_topologies.get(self.id.sub_topology);
+        let nodes = nodes.map(|sub| &*sub.nodes).unwrap_or_default();
+        let mut own = graph.processors.iter().filter(|p| nodes.contains(&p.node));
+        own.try_for_each(|spec| self.call(spec, |cx| spec.lifecycle.init(cx)))?;
+        self.accept();
+        Ok(())
+    }
+
+    /// Tells the time, in milliseconds since the epoch, for punctuators by the wall clock.
+    pub(crate) fn set_wall_clock(&mut self, wall_clock: i64) {
+        self.cx.wall_clock = wall_clock;
+    }
+
+    /// When the next punctuator by the wall clock is due; `i64::MAX` if there is none.
+    pub(crate) fn next_punctuation(&self) -> i64 {
+        self.cx.schedules.next_wall_clock()
+    }
+
+    /// Whether a punctuator is due, by either clock, or a record has left a buffer. Cheap: asked after each record.
+    #[inline]
+    pub(crate) fn is_punctuation_due(&self) -> bool {
+        let (stream_time, wall_clock) = (self.cx.stream_time(), self.cx.wall_clock());
+        !self.cx.released.is_empty() || self.cx.schedules.is_due(stream_time, wall_clock)
+    }
+
+    /// Works on the next record that has left a buffer, or calls the punctuator that is due next, unless there is none, and
+    /// tells whose it is. What it brings forth is staged, until it is [accepted](Self::accept) or [refused](Self::refuse); if
+    /// it fails or panics, nothing of it stays. A punctuator is due again at its next time; a record that has left does not
+    /// return.
+    pub(crate) fn punctuate(&mut self) -> Option<Result<NodeId, ProcessorFailure>> {
+        self.cx.source = None;
+        let graph = self.graph.clone();
+        self.released = None;
+        if let Some(released) = self.cx.released.take() {
+            let spec = graph.processors.get(released.buffer)?;
+            return Some(self.release(spec, released));
+        }
+        let (stream_time, wall_clock) = (self.cx.stream_time(), self.cx.wall_clock());
+        let due = self.cx.schedules.take_due(stream_time, wall_clock)?;
+        let spec = graph.processors.get(due.processor)?;
+        let called = self.call(spec, |cx| {
+            spec.lifecycle.punctuate(cx, due.callback, due.time)
+        });
+        Some(called.map(|()| spec.node))
+    }
+
+    fn release(
+        &mut self,
+        spec: &ProcessorSpec,
+        released: Released,
+    ) -> Result<NodeId, ProcessorFailure> {
+        match self.call(spec, |cx| spec.lifecycle.released(cx, &released)) {
+            Ok(()) => {
+                // What has come of it may still be refused.
+                self.released = Some(released);
+                Ok(spec.node)
+            }
+            Err(failed) => Err(ProcessorFailure {
+                released: Some(Box::new(released)),
+                ..failed
+            }),
+        }
+    }
+
+    /// Calls a processor apart from records, which is seldom enough to catch its panics here.
+    fn call(
+        &mut self,
+        spec: &ProcessorSpec,
+        run: impl FnOnce(&mut Context) -> Outcome,
+    ) -> Result<(), ProcessorFailure> {
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut self.cx)))
+            .unwrap_or_else(|panic| Err(Box::new(Failure::of_panic(&*panic))));
+        outcome.map_err(|failure| {
+            self.undo();
+            self.failure_of(spec.node, failure)
+        })
+    }
+
+    /// The failure of a processor apart from a record that was read.
+    pub(crate) fn failure_of(&mut self, node: NodeId, failure: Box<Failure>) -> ProcessorFailure {
+        let node = self.graph.nodes.get(node.0);
+        ProcessorFailure {
+            processor: node.map(|node| node.name.clone()).unwrap_or_default(),
+            failure,
+            released: self.released.take().map(Box::new),
+        }
+    }
+
+    /// Lends the task to a test, whose writes stay unless it fails.
+    pub(crate) fn lend<R>(&mut self, run: impl FnOnce(&mut Context) -> Outcome<R>) -> Outcome<R> {
+        let result = run(&mut self.cx);
+        match &result {
+            Ok(_) => self.cx.state.keep(),
+            Err(_) => self.cx.state.rollback(),
+        }
+        result
+    }
+
+    /// Whether something waits for the next checkpoint: staged outputs, or writes to stores.
+    pub(crate) fn has_effects(&self) -> bool {
+        self.cx.staged.iter().next().is_some() || self.cx.state.unapplied_bytes() > 0
+    }
+
+    /// Takes one record through the graph. What it brings forth is staged, until it is [accepted](Self::accept) or
+    /// [refused](Self::refuse); on an error nothing is.
     ///
     /// Panics of user code pass through: a caller that catches them calls [`recover_from_panic`](Self::recover_from_panic).
     #[inline]
@@ -62,7 +218,7 @@ impl Task {
         source: SourceId,
         record: InputRecord<'_>,
     ) -> Result<(), Box<Failure>> {
-        self.cx.source = source.0;
+        self.cx.source = Some(source.0);
         self.cx.offset = record.offset;
         let readers = self
             .graph
@@ -72,26 +228,43 @@ impl Task {
             .unwrap_or_default();
         for reader in readers {
             if let Err(failure) = reader.process(&mut self.cx, record) {
-                self.cx.staged.clear();
+                self.undo();
                 return Err(failure);
             }
         }
         Ok(())
     }
 
-    /// Puts the task in order after a panic in [`process`](Self::process): nothing of that record stays staged.
-    pub(crate) fn recover_from_panic(&mut self) {
+    /// What the last record brought forth was written: its outputs are done with, its writes to stores stay.
+    #[inline]
+    pub(crate) fn accept(&mut self) {
+        self.cx.state.keep();
+        self.cx.released.keep();
+        self.cx.cache.keep();
         self.cx.staged.clear();
+    }
+
+    /// What the last record brought forth cannot be written: nothing of it stays.
+    pub(crate) fn refuse(&mut self) {
+        self.undo();
+    }
+
+    /// Puts the task in order after a panic in [`process`](Self::process): nothing of that record stays.
+    pub(crate) fn recover_from_panic(&mut self) {
+        self.undo();
+    }
+
+    /// The record leaves nothing behind: neither outputs nor writes to stores.
+    fn undo(&mut self) {
+        self.cx.staged.clear();
+        self.cx.released.rollback();
+        self.cx.cache.rollback();
+        self.cx.state.rollback();
     }
 
     #[inline]
     pub(crate) fn staged(&self) -> &Staged {
         &self.cx.staged
-    }
-
-    #[inline]
-    pub(crate) fn clear_staged(&mut self) {
-        self.cx.staged.clear();
     }
 
     /// The name of an output topic: the fixed ones come first, then those that records have chosen.
@@ -170,7 +343,7 @@ mod tests {
             staged(&task),
             [("one", k, ab), ("two", k, Some([0, 2].as_slice()))]
         );
-        task.clear_staged();
+        task.accept();
         assert!(staged(&task).is_empty());
     }
 
@@ -242,7 +415,7 @@ mod tests {
                 Some(number)
             );
             assert_eq!(task.topic_name(number), value);
-            task.clear_staged();
+            task.accept();
         }
     }
 

@@ -1,10 +1,16 @@
-//! A run with an end: up to the offsets that were the latest when it started.
+//! A run with an end: up to the offsets that were the latest when it started, and all that came of them.
+//!
+//! What goes through a repartition topic is there only when its source is read to the end. So when all is done, the ends of
+//! these topics are taken and read up to as well, as often as there are such topics: one may feed the next.
 
 use crate::kafka::TopicPartition;
 use crate::kafka::admin::Admin;
+use crate::kafka::consumer::GroupConsumer;
 use crate::kafka::error::ClientError;
+use crate::kafka::offsets::LogEnd;
+use crate::kafka::properties::Properties;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// What a job reads before it ends.
@@ -22,40 +28,86 @@ pub(crate) enum Until {
 pub(crate) struct Bound {
     /// The partitions that are not done yet, with the offset at which each one is.
     open: Mutex<HashMap<TopicPartition, i64>>,
+    /// The repartition topics' partitions, and how often their ends are still to be taken.
+    repartitions: Vec<TopicPartition>,
+    rounds: Mutex<usize>,
 }
 
+const OFFSETS_TIMEOUT: Duration = Duration::from_secs(30);
+
 impl Bound {
-    /// Asks for the end of every partition. One that is empty is done.
+    /// Asks for the end of every partition of the sources. One that is empty is done.
     pub(crate) fn capture(
         admin: &Admin,
         partitions: &[TopicPartition],
+        repartitions: Vec<TopicPartition>,
+        rounds: usize,
     ) -> Result<Self, ClientError> {
         let mut open = HashMap::new();
         for partition in partitions {
-            let (start, end) = admin.watermarks(partition, Duration::from_secs(30))?;
+            let (start, end) = admin.watermarks(partition, OFFSETS_TIMEOUT)?;
             if end > start {
                 open.insert(partition.clone(), end);
             }
         }
         Ok(Self {
             open: Mutex::new(open),
+            repartitions,
+            rounds: Mutex::new(rounds),
         })
     }
 
-    /// Notes what is processed and committed, and says whether all is done.
-    pub(crate) fn reached(&self, offsets: &[(TopicPartition, i64)]) -> bool {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+    /// When all that was to do is done: opens what has come of it in repartition topics.
+    pub(crate) fn go_on(
+        &self,
+        properties: &Properties,
+        consumer: &GroupConsumer,
+    ) -> Result<(), ClientError> {
+        let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
+        if *rounds == 0 || !self.open().is_empty() {
+            return Ok(());
+        }
+        // The high watermark: the markers of what was just committed may still be on their way.
+        let admin = Admin::new(properties)?;
+        let ends = admin.log_offsets(&self.repartitions, LogEnd::Last, OFFSETS_TIMEOUT)?;
+        let committed = consumer.committed(&self.repartitions, OFFSETS_TIMEOUT)?;
+        let committed: HashMap<_, _> = committed.into_iter().collect();
+        let ends = self.repartitions.iter().cloned().zip(ends);
+        let unread =
+            ends.filter(|(partition, end)| *end > committed.get(partition).copied().unwrap_or(0));
+        self.open().extend(unread);
+        *rounds -= 1;
+        Ok(())
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<TopicPartition, i64>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The partitions that are not done yet, with their ends, other than these.
+    pub(crate) fn open_but(&self, ours: &[TopicPartition]) -> Vec<(TopicPartition, i64)> {
+        let open = self.open();
+        let others = open
+            .iter()
+            .filter(|(partition, _)| !ours.contains(partition));
+        others
+            .map(|(partition, end)| (partition.clone(), *end))
+            .collect()
+    }
+
+    /// Notes what is processed and committed.
+    pub(crate) fn reached(&self, offsets: &[(TopicPartition, i64)]) {
+        let mut open = self.open();
         for (partition, offset) in offsets {
             if open.get(partition).is_some_and(|end| offset >= end) {
                 open.remove(partition);
             }
         }
-        open.is_empty()
     }
 
     /// Whether a checkpoint now would finish all of these partitions that are still open, and at least one.
     pub(crate) fn would_finish(&self, offsets: &[(TopicPartition, i64)]) -> bool {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = self.open();
         let mut still_open = offsets
             .iter()
             .filter_map(|(partition, offset)| Some((*offset, *open.get(partition)?)))
@@ -65,16 +117,16 @@ impl Bound {
 
     /// Whether all is done.
     pub(crate) fn is_done(&self) -> bool {
-        self.open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_empty()
+        let rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
+        *rounds == 0 && self.open().is_empty()
     }
 
     #[cfg(test)]
     pub(crate) fn of(ends: &[(TopicPartition, i64)]) -> Self {
         Self {
             open: Mutex::new(ends.iter().cloned().collect()),
+            repartitions: Vec::new(),
+            rounds: Mutex::new(0),
         }
     }
 }
@@ -87,9 +139,10 @@ mod tests {
     fn it_is_done_when_every_partition_has_reached_its_end() {
         let (one, two) = (TopicPartition::new("t", 0), TopicPartition::new("t", 1));
         let bound = Bound::of(&[(one.clone(), 5), (two.clone(), 7)]);
-        assert!(!bound.reached(&[(one.clone(), 4), (two.clone(), 9)]));
+        bound.reached(&[(one.clone(), 4), (two.clone(), 9)]);
         assert!(!bound.is_done());
-        assert!(bound.reached(&[(one, 5)]));
+        bound.reached(&[(one, 5)]);
+        assert!(bound.is_done());
     }
 
     #[test]

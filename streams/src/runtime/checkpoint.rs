@@ -1,17 +1,21 @@
-//! The checkpoint: outputs and source offsets become visible together, or not at all.
+//! The checkpoint: outputs, changes of state and source offsets become visible together, or not at all.
 //!
 //! 1. no more records are read (the caller is between two records);
-//! 2. everything that was written is acknowledged by the brokers;
-//! 3. the offsets of the inputs are added to the transaction, with the group's metadata as it is now, so that the broker
+//! 2. updates that wait in record caches are sent on, and then what the stores have changed is written to their changelogs;
+//! 3. everything that was written is acknowledged by the brokers, and the ends of the changelogs are asked for;
+//! 4. the offsets of the inputs are added to the transaction, with the group's metadata as it is now, so that the broker
 //!    refuses a member that no longer owns them;
-//! 4. the transaction is committed;
-//! 5. the checkpoint is reported.
+//! 5. the transaction is committed;
+//! 6. what the stores have changed is applied to them, with the ends of their changelogs;
+//! 7. the checkpoint is reported.
 //!
-//! A failure at any step leaves the transaction open; the stream thread aborts it and processes the records again.
+//! A failure before the commit leaves the transaction open; the stream thread aborts it and processes the records again. One
+//! after it ends the job: the stores lack what their changelogs have, and the next start reads it from there.
 
 use super::event::{Checkpoint, Event, PartitionCount};
+use super::fail_point::{FailPoint, pass};
 use super::output::Delivery;
-use super::tasks::{Advance, Progress};
+use super::progress::{Advance, Progress};
 use super::work::Work;
 use crate::kafka::TopicPartition;
 use crate::kafka::consumer::GroupConsumer;
@@ -26,20 +30,30 @@ impl Work {
         consumer: &GroupConsumer,
         progress: Progress,
     ) -> Result<(), super::work::Interrupt> {
-        let Some(written) = self.output.written() else {
+        if self.output.written().is_none() {
             self.transaction_ended();
             return Ok(());
-        };
+        }
         let started = Instant::now();
+        self.flush_record_caches()?;
+        let written = self.output.written().unwrap_or_default();
         let positions = match progress {
             Progress::Positions => consumer.positions()?,
             Progress::Records => Vec::new(),
         };
         let advance = self.tasks.advance(progress, &positions);
+        pass(FailPoint::BeforeChangelog);
+        let mut changelogs = self.write_changelogs()?;
+        pass(FailPoint::AfterChangelog);
         self.output.flush()?;
+        self.locate(&mut changelogs)?;
+        pass(FailPoint::AfterFlush);
         self.commit(consumer, &advance)?;
+        self.apply(&changelogs)?;
         self.tasks.committed(&advance);
+        self.shared.purge.note(&advance.offsets);
         self.transaction_ended();
+        self.output.look_up_partitions();
         self.totals.checkpoints += 1;
         self.totals.written += written.records;
         self.tell(&Event::Checkpoint(Checkpoint {
@@ -48,8 +62,11 @@ impl Work {
             records: counts(&advance.records),
             written: written.records,
             offsets: counts(&advance.offsets),
+            changelog_offsets: counts(&changelogs.offsets()),
+            changelogs: changelogs.written,
             took: started.elapsed(),
         }));
+        self.shared.tell_disk_use();
         Ok(())
     }
 

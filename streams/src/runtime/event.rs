@@ -2,6 +2,7 @@
 
 use super::JobState;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,8 +36,52 @@ pub struct Checkpoint {
     pub written: u64,
     /// The offsets that were committed with them: where each partition is read on.
     pub offsets: Vec<PartitionCount>,
+    /// What was written to the changelogs of state stores, by store.
+    pub changelogs: Vec<ChangelogWritten>,
+    /// Where these changelogs ended before the commit: so far reach the stores now, each task's.
+    pub changelog_offsets: Vec<PartitionCount>,
     /// How long flushing and committing took.
     pub took: Duration,
+}
+
+/// What a checkpoint has written to the changelog of a store: one record for each key that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangelogWritten {
+    /// The store.
+    pub store: String,
+    /// Records, of all tasks of the thread.
+    pub records: u64,
+    /// The bytes of their keys and values.
+    pub bytes: u64,
+}
+
+/// How far the restore of a task's store is.
+#[derive(Clone, Debug)]
+pub struct Restore {
+    /// The stream thread of the task.
+    pub thread: usize,
+    /// The task, as Kafka Streams calls it: `0_3`.
+    pub task: String,
+    /// The store.
+    pub store: String,
+    /// `topic-partition` of its changelog.
+    pub changelog: String,
+    /// The offset up to which the store had been written.
+    pub from: i64,
+    /// The offset where it is read on.
+    pub position: i64,
+    /// The offset where the changelog ends.
+    pub end: i64,
+    /// Records read.
+    pub records: u64,
+    /// The bytes of their keys and values.
+    pub bytes: u64,
+    /// Since the restore began.
+    pub took: Duration,
+    /// How often this restore was told before.
+    pub number: u32,
+    /// Whether the store has all that its changelog has.
+    pub done: bool,
 }
 
 /// Something that happened to a job.
@@ -84,6 +129,23 @@ pub enum Event {
     },
     /// A checkpoint was committed.
     Checkpoint(Checkpoint),
+    /// The state of a task is being brought up to date with its changelogs: told when that begins, twice a second, and
+    /// when it is done.
+    Restore(Restore),
+    /// The global tables have all that is in their topics; the job begins.
+    GlobalTablesRead {
+        /// How many records were read for that: on disk, those that have come since the last process.
+        records: u64,
+        /// How long it took.
+        took: Duration,
+    },
+    /// What the stores of the process take up on disk: told with its first checkpoint, then once a minute.
+    DiskUse {
+        /// Bytes, of all stores, with what is not compacted yet.
+        bytes: u64,
+        /// The files that the process has open, sockets among them; `None` where the system does not tell.
+        open_files: Option<usize>,
+    },
     /// A record failed and the error policy let the job go on.
     RecordFailed {
         /// The stream thread.
@@ -93,6 +155,29 @@ pub enum Event {
         /// The record's offset.
         offset: i64,
         /// What happened, and what was done with the record.
+        what: String,
+    },
+    /// Records were gone before they were read (retention, DeleteRecords): reading goes on where the offset reset says.
+    OffsetReset {
+        /// The stream thread.
+        thread: usize,
+        /// `topic-partition`.
+        partition: String,
+        /// Where it was to be read from.
+        from: i64,
+        /// Where it is read from now.
+        to: i64,
+    },
+    /// A punctuator failed, or a record that had waited in a buffer, or a table's update that had waited in the record
+    /// cache, and the error policy let the job go on.
+    PunctuatorFailed {
+        /// The stream thread.
+        thread: usize,
+        /// The task, as Kafka Streams writes it: `<sub-topology>_<partition>`.
+        task: String,
+        /// The name of its processor in the topology.
+        processor: String,
+        /// What happened, and what was done.
         what: String,
     },
     /// A transaction was aborted; its records are processed again from the committed offsets.
@@ -105,7 +190,21 @@ pub enum Event {
 }
 
 /// Hears the events of a job, on the thread where they happen: it should return at once.
-pub(crate) type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+#[derive(Clone)]
+pub(crate) struct Listener(Arc<dyn Fn(&Event) + Send + Sync>);
+
+impl Listener {
+    pub(crate) fn new(hear: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+
+    /// A listener that panics must not be taken for a record that fails, and must not keep the job from ending.
+    pub(crate) fn tell(&self, event: &Event) {
+        if catch_unwind(AssertUnwindSafe(|| (self.0)(event))).is_err() {
+            tracing::error!(?event, "the job's listener panicked");
+        }
+    }
+}
 
 /// Writes an event to the log, in the words of a Kafka user.
 pub(crate) fn log(event: &Event) {
@@ -140,6 +239,7 @@ pub(crate) fn log(event: &Event) {
             );
         }
         Event::Checkpoint(checkpoint) => log_checkpoint(checkpoint),
+        Event::Restore(restore) => log_restore(restore),
         Event::RecordFailed {
             thread,
             partition,
@@ -147,6 +247,37 @@ pub(crate) fn log(event: &Event) {
             what,
         } => {
             tracing::warn!("thread {thread}: record at offset {offset} of {partition}: {what}");
+        }
+        Event::OffsetReset {
+            thread,
+            partition,
+            from,
+            to,
+        } => {
+            tracing::warn!(
+                "thread {thread}: offset {from} of {partition} is no longer in the log; reading goes on at {to}"
+            );
+        }
+        Event::PunctuatorFailed {
+            thread,
+            task,
+            processor,
+            what,
+        } => {
+            tracing::warn!(
+                "thread {thread}: `{processor}` in task {task}, apart from a record: {what}"
+            );
+        }
+        Event::GlobalTablesRead { records, took } => {
+            tracing::info!("the global tables are read: {records} records in {took:.0?}");
+        }
+        Event::DiskUse { bytes, open_files } => {
+            let files = open_files.map(|n| format!("; {n} files are open"));
+            tracing::info!(
+                "the state stores take up {:.1} MB on disk{}",
+                *bytes as f64 / 1e6,
+                files.unwrap_or_default()
+            );
         }
         Event::Recovering { thread, why } => tracing::warn!("thread {thread}: {why}"),
     }
@@ -160,6 +291,36 @@ fn names(partitions: &[String]) -> String {
     }
 }
 
+/// A restore is told twice a second, for those who draw it; the log has a line every five.
+const LOGGED_ONE_OF: u32 = 10;
+
+fn log_restore(restore: &Restore) {
+    let Restore {
+        thread,
+        task,
+        store,
+        changelog,
+        from,
+        position,
+        end,
+        records,
+        took,
+        ..
+    } = restore;
+    if from >= end {
+        tracing::debug!("thread {thread}: store `{store}` of task {task} is up to date at {end}");
+    } else if restore.done {
+        tracing::info!(
+            "thread {thread}: store `{store}` of task {task} is restored: {records} records of {changelog} from offset {from} to {end} in {took:.0?}"
+        );
+    } else if restore.number.is_multiple_of(LOGGED_ONE_OF) {
+        let percent = (position - from) * 100 / (end - from).max(1);
+        tracing::info!(
+            "thread {thread}: restoring store `{store}` of task {task} from {changelog}: {percent} %, at offset {position} of {end}"
+        );
+    }
+}
+
 fn log_checkpoint(checkpoint: &Checkpoint) {
     let list = |counts: &[PartitionCount]| {
         counts
@@ -168,9 +329,14 @@ fn log_checkpoint(checkpoint: &Checkpoint) {
             .collect::<Vec<_>>()
             .join(", ")
     };
+    let changelogs: String = checkpoint
+        .changelogs
+        .iter()
+        .map(|c| format!(", {} changes of `{}`", c.records, c.store))
+        .collect();
     let processed: i64 = checkpoint.records.iter().map(|r| r.count).sum();
     tracing::info!(
-        "thread {}: checkpoint {} completed in {:.0?}: {processed} records in ({}), {} out, offsets committed ({})",
+        "thread {}: checkpoint {} completed in {:.0?}: {processed} records in ({}), {} out, offsets committed ({}){changelogs}",
         checkpoint.thread,
         checkpoint.number,
         checkpoint.took,
@@ -178,4 +344,11 @@ fn log_checkpoint(checkpoint: &Checkpoint) {
         checkpoint.written,
         list(&checkpoint.offsets),
     );
+    if !checkpoint.changelog_offsets.is_empty() {
+        tracing::debug!(
+            "thread {}: stores reach changelog offsets ({})",
+            checkpoint.thread,
+            list(&checkpoint.changelog_offsets)
+        );
+    }
 }

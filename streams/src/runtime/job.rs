@@ -1,22 +1,26 @@
 //! A topology on a cluster: started, watched, stopped.
 
-use super::bounded::{Bound, Until};
+use super::bounded::Until;
 use super::clock::CoarseClock;
+use super::disk_use::DiskUse;
 use super::event::{self, Event, Listener};
-use super::instance::{Instance, default_state_directory};
-use super::lifecycle::JobState;
+use super::globals::Following;
+use super::instance::Instance;
+use super::internal_topics;
+use super::lifecycle::{JobState, StateCell};
+use super::preparation::{self, Prepared};
+use super::purge::{self, Purge, Purging};
 use super::shared::Shared;
-use super::startup::{self, ClusterReport, blocking};
-use super::thread::StreamThread;
+use super::startup::{self, ClusterReport};
+use super::stop::{self, Starting, Stop};
+use super::threads;
 use super::work::Totals;
-use crate::kafka::admin::Admin;
 use crate::kafka::properties::Properties;
+use crate::state::Backends;
 use crate::topology::Topology;
 use crate::{Error, Result};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -66,9 +70,10 @@ impl Job {
         }
     }
 
-    /// Where the instance keeps its id, locked while it runs; default: `streams/<application_id>` below the system's
-    /// directory for temporary files. Each instance on a machine needs a directory of its own, and keeps its
-    /// transactional ids as long as it keeps the directory.
+    /// Where the instance keeps its id and the state of its tasks, locked while it runs; default:
+    /// `streams/<application_id>` below the system's directory for temporary files. Each instance on a machine needs a
+    /// directory of its own, and keeps its transactional ids as long as it keeps the directory. State that is lost with it
+    /// is restored from the changelogs.
     #[must_use]
     pub fn state_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.state_dir = Some(directory.into());
@@ -85,11 +90,11 @@ impl Job {
     /// Hears the job's events, in place of the log. It is called on the stream threads and should return at once.
     #[must_use]
     pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.listener = Some(Arc::new(listener));
+        self.listener = Some(Listener::new(listener));
         self
     }
 
-    /// Checks the job against the cluster without running it: topics, settings, permissions.
+    /// Checks the job against the cluster without running it: topics, its own among them, settings, permissions.
     ///
     /// # Errors
     ///
@@ -97,6 +102,8 @@ impl Job {
     pub async fn check(&self) -> Result<ClusterReport> {
         let report = startup::check(&self.topology, &self.properties).await?;
         startup::check_permissions(&self.topology, &self.properties, &report).await?;
+        let no_stores = Backends::new(None, self.topology.config().state_backend);
+        internal_topics::verify(&self.topology, &self.properties, &report, &no_stores).await?;
         Ok(report)
     }
 
@@ -115,29 +122,62 @@ impl Job {
     ///
     /// If the topology or its configuration contradicts itself, the cluster lacks something, or the state directory is in
     /// use.
-    pub async fn start(self) -> Result<JobHandle> {
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with a timer (`enable_all`, as `#[tokio::main]` has it).
+    pub async fn start(mut self) -> Result<JobHandle> {
         let started = Instant::now();
-        let listener = self.listener.unwrap_or_else(|| Arc::new(event::log));
-        let state = StateCell::new(Arc::clone(&listener));
+        let listener = self.listener.unwrap_or_else(|| Listener::new(event::log));
+        let state = StateCell::new(listener.clone());
         state.become_next(JobState::Starting);
-        let prepared = prepare(&self.topology, &self.properties, self.state_dir, self.until).await;
-        let (instance, bound) = prepared.inspect_err(|_| state.become_next(JobState::Failed))?;
+        let stop = Arc::new(Stop::new(self.topology.config().transaction_timeout()));
+        let starting = Starting::new(&stop);
+        let prepared = preparation::prepare(
+            &self.topology,
+            &mut self.properties,
+            self.state_dir,
+            self.until,
+            &listener,
+            &stop,
+        )
+        .await;
+        let Prepared {
+            instance,
+            bound,
+            states,
+            globals,
+        } = prepared.inspect_err(|_| state.become_next(JobState::Failed))?;
         let clock = CoarseClock::start().map_err(|source| Error::Io {
             what: "starting the clock".into(),
             source,
         })?;
         let shared = Arc::new(Shared {
+            purge: Arc::new(Purge::new(&self.topology)),
             instance: instance.id().to_owned(),
             topology: self.topology,
             properties: self.properties,
             clock,
-            stop: AtomicBool::new(false),
+            stop,
             bound,
+            states,
+            globals: globals
+                .as_ref()
+                .map(|g| g.state().clone())
+                .unwrap_or_default(),
+            disk_use: DiskUse::default(),
             listener,
         });
-        let ends = spawn_threads(&shared)?;
+        let following = globals.map(|globals| globals.follow(&shared)).transpose();
+        let following = following.inspect_err(|_| state.become_next(JobState::Failed))?;
+        let ends = threads::spawn(&shared)
+            .await
+            .inspect_err(|_| state.become_next(JobState::Failed))?;
         state.become_next(JobState::Running);
+        starting.succeed();
         Ok(JobHandle {
+            following,
+            _purging: purge::start(&shared),
             shared,
             state,
             ends,
@@ -145,62 +185,6 @@ impl Job {
             _instance: instance,
         })
     }
-}
-
-async fn prepare(
-    topology: &Topology,
-    properties: &Properties,
-    state_dir: Option<PathBuf>,
-    until: Until,
-) -> Result<(Instance, Option<Bound>)> {
-    topology.check()?;
-    let directory = state_dir.unwrap_or_else(|| default_state_directory(topology.application_id()));
-    let instance = Instance::lock(&directory)?;
-    let report = startup::check(topology, properties).await?;
-    let bound = match until {
-        Until::Stopped => None,
-        Until::Latest => {
-            let (properties, partitions) = (properties.clone(), report.source_partitions());
-            let capture = move || {
-                let client = |e: crate::kafka::error::ClientError| Error::Client(e.to_string());
-                Bound::capture(&Admin::new(&properties).map_err(client)?, &partitions)
-                    .map_err(client)
-            };
-            Some(blocking(capture).await?)
-        }
-    };
-    Ok((instance, bound))
-}
-
-fn spawn_threads(shared: &Arc<Shared>) -> Result<mpsc::UnboundedReceiver<Result<Totals>>> {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    for index in 0..shared.topology.config().stream_threads {
-        let (shared, sender) = (Arc::clone(shared), sender.clone());
-        std::thread::Builder::new()
-            .name(format!("streams-{index}"))
-            .spawn(move || {
-                let result = catch_unwind(AssertUnwindSafe(|| run_thread(&shared, index)));
-                let result = result
-                    .unwrap_or_else(|panic| Err(Error::Panic(super::work::panic_text(&*panic))));
-                if result.is_err() {
-                    // The other threads take a last checkpoint and end too: a job never runs on in part.
-                    shared.stop.store(true, Ordering::Relaxed);
-                }
-                // Nobody listens any more when the handle was dropped.
-                let _ = sender.send(result);
-            })
-            .map_err(|source| Error::Io {
-                what: "starting a stream thread".into(),
-                source,
-            })?;
-    }
-    Ok(receiver)
-}
-
-fn run_thread(shared: &Arc<Shared>, index: usize) -> Result<Totals> {
-    let thread =
-        StreamThread::start(Arc::clone(shared), index).map_err(|e| Error::Client(e.to_string()))?;
-    thread.run()
 }
 
 /// A running job.
@@ -211,6 +195,8 @@ pub struct JobHandle {
     state: StateCell,
     ends: mpsc::UnboundedReceiver<Result<Totals>>,
     started: Instant,
+    following: Option<Following>,
+    _purging: Option<Purging>,
     _instance: Instance,
 }
 
@@ -228,7 +214,7 @@ impl JobHandle {
     /// Something that can stop the job from elsewhere.
     pub fn stopper(&self) -> Stopper {
         Stopper {
-            shared: Arc::clone(&self.shared),
+            stop: Arc::clone(&self.shared.stop),
             state: self.state.clone(),
         }
     }
@@ -241,14 +227,24 @@ impl JobHandle {
     pub async fn join(mut self) -> Result<Summary> {
         let mut summary = Summary::default();
         let mut failure = None;
-        while let Some(end) = self.ends.recv().await {
-            match end {
-                Ok(totals) => summary.add(totals),
-                Err(error) => failure = failure.or(Some(error)),
+        let mut overdue = stop::watch(Arc::clone(&self.shared.stop));
+        loop {
+            tokio::select! {
+                end = self.ends.recv() => match end {
+                    Some(Ok(totals)) => summary.add(totals),
+                    Some(Err(error)) => failure = failure.or(Some(error)),
+                    None => break,
+                },
+                Ok(()) = &mut overdue => {
+                    failure = failure.or(Some(stop::still_waiting()));
+                    break;
+                }
             }
         }
         summary.took = self.started.elapsed();
-        if let Some(error) = failure {
+        // It has ended the other threads, which know of no error.
+        let of_globals = self.following.as_ref().and_then(Following::failure);
+        if let Some(error) = of_globals.or(failure) {
             self.state.become_next(JobState::Failed);
             return Err(error);
         }
@@ -260,14 +256,14 @@ impl JobHandle {
 
 impl Drop for JobHandle {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
+        self.shared.stop.ask();
     }
 }
 
-/// Stops a job; may be kept and called by whoever needs to.
+/// Stops a job; may be kept and called by whoever needs to, also after the job has ended.
 #[derive(Clone)]
 pub struct Stopper {
-    shared: Arc<Shared>,
+    stop: Arc<Stop>,
     state: StateCell,
 }
 
@@ -275,7 +271,7 @@ impl Stopper {
     /// Ends the job with a last checkpoint; returns at once.
     pub fn stop(&self) {
         self.state.become_next(JobState::Stopping);
-        self.shared.stop.store(true, Ordering::Relaxed);
+        self.stop.ask();
     }
 }
 
@@ -285,35 +281,5 @@ impl Summary {
         self.written += totals.written;
         self.checkpoints += totals.checkpoints;
         self.recoveries += totals.recoveries;
-    }
-}
-
-/// The job's state, which changes by the transition table only.
-#[derive(Clone)]
-struct StateCell {
-    state: Arc<Mutex<JobState>>,
-    listener: Listener,
-}
-
-impl StateCell {
-    fn new(listener: Listener) -> Self {
-        Self {
-            state: Arc::new(Mutex::new(JobState::Created)),
-            listener,
-        }
-    }
-
-    fn get(&self) -> JobState {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Passes on to `next`; does nothing where that may not follow (a job that is stopped twice).
-    fn become_next(&self, next: JobState) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.may_become(next) {
-            let from = std::mem::replace(&mut *state, next);
-            drop(state);
-            (self.listener)(&Event::StateChanged { from, to: next });
-        }
     }
 }

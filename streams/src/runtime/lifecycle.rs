@@ -8,7 +8,9 @@
 //!                           └──► ... ───┴─────► Failed
 //! ```
 
+use super::event::{Event, Listener};
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a job is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,6 +53,36 @@ impl fmt::Display for JobState {
             JobState::Stopped => "stopped",
             JobState::Failed => "failed",
         })
+    }
+}
+
+/// The job's state, which changes by the transition table only.
+#[derive(Clone)]
+pub(super) struct StateCell {
+    state: Arc<Mutex<JobState>>,
+    listener: Listener,
+}
+
+impl StateCell {
+    pub(super) fn new(listener: Listener) -> Self {
+        Self {
+            state: Arc::new(Mutex::new(JobState::Created)),
+            listener,
+        }
+    }
+
+    pub(super) fn get(&self) -> JobState {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Passes on to `next`; does nothing where that may not follow (a job that is stopped twice).
+    pub(super) fn become_next(&self, next: JobState) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.may_become(next) {
+            let from = std::mem::replace(&mut *state, next);
+            drop(state);
+            self.listener.tell(&Event::StateChanged { from, to: next });
+        }
     }
 }
 

@@ -4,36 +4,90 @@
 //! |---|---|
 //! | `job` | a topology on a cluster: start, stop, wait |
 //! | `lifecycle` | the states of a job |
+//! | `preparation` | what is done before the threads start |
 //! | `startup` | what is checked against the live cluster |
 //! | `instance` | the instance id, locked in the state directory |
-//! | `thread` | the loop of a stream thread: rebalances, recovery |
+//! | `threads` | the stream threads, started all or none |
+//! | `thread` | the loop of a stream thread |
+//! | `rebalance` | partitions that the group gives and takes |
+//! | `recovery` | after a failure: abort, go back to the committed offsets |
+//! | `stop`, `patience` | the request to end, and how long the client is waited for |
 //! | `tasks` | tasks and the progress of their input partitions |
+//! | `progress` | how far the inputs are, and what a checkpoint commits |
+//! | `schedule` | the order of a batch's records |
+//! | `batch_size` | how many records are read at once |
 //! | `work` | a batch through the tasks into the output |
+//! | `failing` | records that fail, and what `on_error` does with them |
+//! | `punctuate` | punctuators, between batches and behind records |
+//! | `record_cache` | updates of tables that wait, sent on |
 //! | `output` | records that leave, transactions, partitions |
 //! | `checkpoint` | the commit of outputs and offsets together |
+//! | `changelog` | what the tasks' stores have changed, on its way to Kafka |
+//! | `internal_topics` | changelog and repartition topics: planned, checked, created |
+//! | `partition_counts` | how many partitions they have |
+//! | `purge` | deletes what is committed from repartition topics |
+//! | `task_states` | the state of tasks that no thread works on |
+//! | `stateful` | tasks with state, from assigned to ready |
+//! | `restorer` | the thread that brings state up to date |
+//! | `restoring` | one task's way to the end of its changelogs |
+//! | `store_restore` | one store's way |
+//! | `fail_point` | where tests have the process die |
+//! | `globals` | global tables, read whole by each process |
+//! | `kept_positions` | how far they were read |
 //! | `bounded` | a run that ends at the latest offsets |
+//! | `elsewhere` | what other members do of it |
+//! | `disk_use` | what the stores take up |
 //! | `event` | what a job tells about itself |
+//! | `shared` | what the stream threads have in common |
+//! | `clock` | a clock that costs a record nothing to read |
 //!
 //! Threads: each stream thread is an OS thread that owns its consumer, its producer and its tasks; nothing per record is
 //! shared between threads. tokio is the control plane only: starting, waiting, signals.
 
+mod batch_size;
 mod bounded;
+mod changelog;
 mod checkpoint;
 mod clock;
+mod disk_use;
+mod elsewhere;
 mod event;
+mod fail_point;
+mod failing;
+mod globals;
 mod instance;
+mod internal_topics;
 mod job;
+mod kept_positions;
 mod lifecycle;
 mod output;
-mod partitioner;
+mod partition_counts;
+mod patience;
+mod preparation;
+mod progress;
+mod punctuate;
+mod purge;
+mod rebalance;
+mod record_cache;
+mod recovery;
+mod restorer;
+mod restoring;
+mod schedule;
 mod shared;
 mod startup;
+mod stateful;
+mod stop;
+mod store_restore;
+mod task_states;
 mod tasks;
 mod thread;
+mod threads;
 mod work;
 
 pub use crate::kafka::properties::Properties;
-pub use event::{Checkpoint, Event, PartitionCount};
+#[cfg(feature = "cli")]
+pub(crate) use event::log as log_event;
+pub use event::{ChangelogWritten, Checkpoint, Event, PartitionCount, Restore};
 pub use job::{Job, JobHandle, Stopper, Summary};
 pub use lifecycle::JobState;
 pub use startup::ClusterReport;

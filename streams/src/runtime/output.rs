@@ -6,15 +6,17 @@
 //! * between [`Output::begin`] and a successful [`Output::commit`] nothing is visible to a read-committed consumer;
 //! * after any error the owner calls [`Output::abort`], which leaves a producer that can begin again.
 
-use super::partitioner::{StickyPartition, partition_for_key};
+use super::fail_point::{FailPoint, pass};
+use super::patience::Patience;
+use super::stop::Stop;
 use crate::config::JobConfig;
 use crate::kafka::TopicPartition;
-use crate::kafka::error::{ClientError, Remedy};
+use crate::kafka::consumer::GroupMetadata;
+use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::kafka::producer::{Outgoing, OutputTopic, Producer};
-use crate::kafka::properties::Properties;
-use crate::processor::StagedRecord;
-use rdkafka::consumer::ConsumerGroupMetadata;
-use rdkafka::types::RDKafkaErrorCode;
+use crate::kafka::properties::{Properties, RECORD_OVERHEAD, RecordLimits};
+use crate::processor::{StagedRecord, StickyPartition, partition_for_key};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How records leave.
@@ -31,7 +33,7 @@ pub(crate) enum Delivery {
 
 impl Delivery {
     /// How long a call of the producer may be repeated before the checkpoint counts as failed.
-    fn patience(&self) -> Duration {
+    fn limit(&self) -> Duration {
         match self {
             Delivery::ExactlyOnce { timeout, .. } => *timeout,
             Delivery::AtLeastOnce => Duration::from_secs(60),
@@ -42,8 +44,14 @@ impl Delivery {
 /// A checkpoint is taken early when a transaction holds this much: flushing it must not take until its timeout.
 const TRANSACTION_BYTES: usize = 256 << 20;
 
-/// For metadata of an output topic.
-const METADATA_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a producer may take to start.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a look at the partitions of an output topic may take.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the report of a record that failed is waited for, once the client takes no more records because of it.
+const REPORT_WAIT: Duration = Duration::from_millis(200);
 
 /// Names an output topic of this thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +59,8 @@ pub(crate) struct Route(usize);
 
 struct OpenTopic {
     name: String,
+    /// The largest record that it takes, in bytes, where that is known.
+    limit: usize,
     handle: OutputTopic,
     partitions: i32,
     sticky: StickyPartition,
@@ -67,9 +77,13 @@ pub(crate) struct Output {
     properties: Properties,
     delivery: Delivery,
     thread: usize,
+    stop: Arc<Stop>,
+    limits: RecordLimits,
     producer: Producer,
     topics: Vec<OpenTopic>,
     open: Option<Written>,
+    /// When the partitions of the topics were last looked up.
+    looked_up: Instant,
     /// The producer is of no use any more. Kept until a new one is there, whatever else fails meanwhile.
     must_replace: bool,
 }
@@ -80,17 +94,26 @@ impl Output {
         properties: &Properties,
         delivery: Delivery,
         thread: usize,
+        stop: Arc<Stop>,
     ) -> Result<Self, ClientError> {
-        let producer = start_producer(properties, &delivery)?;
+        let producer = start_producer(properties, &delivery, thread, &stop)?;
+        let limits = RecordLimits::new(properties);
         Ok(Self {
             properties: properties.clone(),
             delivery,
             thread,
+            stop,
+            limits,
             producer,
             topics: Vec::new(),
             open: None,
+            looked_up: Instant::now(),
             must_replace: false,
         })
+    }
+
+    fn patience(&self) -> Patience<'_> {
+        Patience::new(self.delivery.limit(), &self.stop)
     }
 
     pub(crate) fn delivery(&self) -> &Delivery {
@@ -107,19 +130,40 @@ impl Output {
         if let Some(at) = self.topics.iter().position(|t| t.name == name) {
             return Ok(Route(at));
         }
-        let partitions = patiently(self.delivery.patience(), || {
-            self.producer.partition_count(name, METADATA_TIMEOUT)
-        })?;
+        let partitions = self
+            .patience()
+            .repeat(|wait| self.producer.partition_count(name, wait))?;
         let handle = self.producer.topic(name)?;
         let start = i32::try_from(self.thread).unwrap_or(0);
         let sticky = StickyPartition::starting_at(start);
+        let limit = self.limits.of(name);
         self.topics.push(OpenTopic {
             name: name.to_owned(),
+            limit,
             handle,
             partitions,
             sticky,
         });
         Ok(Route(self.topics.len() - 1))
+    }
+
+    /// Between two transactions: sees whether output topics have grown, now and then, as Java's producers do. A key has to go
+    /// to the partition where others look for it.
+    pub(crate) fn look_up_partitions(&mut self) {
+        if self.looked_up.elapsed() < self.properties.metadata_age() {
+            return;
+        }
+        self.looked_up = Instant::now();
+        for topic in &mut self.topics {
+            match self.producer.partition_count(&topic.name, LOOK_UP_TIMEOUT) {
+                Ok(partitions) if partitions > topic.partitions => {
+                    tracing::info!("`{}` has {partitions} partitions now", topic.name);
+                    topic.partitions = partitions;
+                }
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, "output topics are looked up later"),
+            }
+        }
     }
 
     /// Begins a transaction, if none is open, and says whether it did.
@@ -152,26 +196,56 @@ impl Output {
         self.open.is_some_and(|w| w.bytes >= TRANSACTION_BYTES)
     }
 
-    /// Hands a record over to the client; waits while its queue is full.
+    /// Why the record cannot be written, if it can't.
+    #[inline]
+    pub(crate) fn refuses(&self, route: Route, record: &StagedRecord<'_>) -> Option<String> {
+        let topic = self.topics.get(route.0)?;
+        let size = size_at_most(record);
+        if size <= topic.limit && record.timestamp >= 0 {
+            None
+        } else {
+            Some(refusal(&topic.name, size, topic.limit, record.timestamp))
+        }
+    }
+
+    /// Hands a record over to the client, for the partition of its key; waits while the client's queue is full.
     #[inline]
     pub(crate) fn write(
         &mut self,
         route: Route,
         record: &StagedRecord<'_>,
     ) -> Result<(), ClientError> {
-        let unknown = || {
-            ClientError::new(
-                "writing a record",
-                RDKafkaErrorCode::UnknownTopic,
-                "a topic that is not open",
-            )
-        };
-        let topic = self.topics.get_mut(route.0).ok_or_else(unknown)?;
-        let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+        let topic = self.topics.get_mut(route.0).ok_or_else(not_open)?;
         let partition = match record.key {
             Some(key) => partition_for_key(key, topic.partitions),
-            None => topic.sticky.next(bytes, topic.partitions),
+            None => topic.sticky.next(size(record), topic.partitions),
         };
+        let handle = topic.handle;
+        self.produce(handle, partition, record)?;
+        if let Some(written) = &mut self.open {
+            written.records += 1;
+        }
+        Ok(())
+    }
+
+    /// Hands a record over to the client, for this partition. It does not count among the outputs.
+    pub(crate) fn write_to(
+        &mut self,
+        route: Route,
+        partition: i32,
+        record: &StagedRecord<'_>,
+    ) -> Result<(), ClientError> {
+        let handle = self.topics.get(route.0).ok_or_else(not_open)?.handle;
+        self.produce(handle, partition, record)
+    }
+
+    #[inline]
+    fn produce(
+        &mut self,
+        handle: OutputTopic,
+        partition: i32,
+        record: &StagedRecord<'_>,
+    ) -> Result<(), ClientError> {
         let outgoing = Outgoing {
             partition,
             key: record.key,
@@ -179,17 +253,15 @@ impl Output {
             timestamp: record.timestamp,
             headers: record.headers,
         };
-        let handle = topic.handle;
         match self.producer.produce(handle, &outgoing) {
             Ok(()) => {}
-            Err(error) if error.code() == RDKafkaErrorCode::QueueFull => {
+            Err(error) if error.is_queue_full() => {
                 self.write_when_there_is_room(handle, &outgoing)?
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(self.cause_of(error)),
         }
         if let Some(written) = &mut self.open {
-            written.records += 1;
-            written.bytes += bytes;
+            written.bytes += size(record);
         }
         Ok(())
     }
@@ -200,20 +272,41 @@ impl Output {
         topic: OutputTopic,
         record: &Outgoing<'_>,
     ) -> Result<(), ClientError> {
-        let deadline = Instant::now() + self.delivery.patience();
+        let patience = self.patience();
         loop {
             self.producer.serve(Duration::from_millis(5));
             self.check_deliveries()?;
             match self.producer.produce(topic, record) {
-                Err(error)
-                    if error.code() == RDKafkaErrorCode::QueueFull && Instant::now() < deadline => {
-                }
-                Err(error) if error.code() == RDKafkaErrorCode::QueueFull => {
+                Err(error) if error.is_queue_full() && !patience.is_over() => {}
+                Err(error) if error.is_queue_full() => {
                     return Err(error.with_remedy(Remedy::Abort));
                 }
                 result => return result,
             }
         }
+    }
+
+    /// A client whose transaction has failed refuses every further record, and says no more than that. The reason is in the
+    /// report of the record that failed first, which may still be on its way.
+    #[cold]
+    fn cause_of(&self, refused: ClientError) -> ClientError {
+        if refused.code() != Code::State {
+            return refused;
+        }
+        let deadline = Instant::now() + REPORT_WAIT;
+        while Instant::now() < deadline {
+            self.producer.serve(Duration::from_millis(5));
+            if let Err(cause) = self.check_deliveries() {
+                return cause;
+            }
+        }
+        refused
+    }
+
+    /// The offsets behind the last records of these partitions; what was written to them is acknowledged.
+    pub(crate) fn log_ends(&self, partitions: &[TopicPartition]) -> Result<Vec<i64>, ClientError> {
+        let patience = self.patience();
+        patience.repeat(|wait| self.producer.log_ends(partitions, wait))
     }
 
     /// Serves the client's events, and tells of a record that could not be delivered.
@@ -233,22 +326,26 @@ impl Output {
 
     /// Waits until all that was written has arrived.
     pub(crate) fn flush(&self) -> Result<(), ClientError> {
-        let flushed = self.producer.flush(self.delivery.patience());
+        let flushed = self.flush_within(self.patience());
         self.check_deliveries()?;
         flushed
+    }
+
+    fn flush_within(&self, patience: Patience<'_>) -> Result<(), ClientError> {
+        patience.repeat(|wait| self.producer.flush(wait))
     }
 
     /// Commits the open transaction together with the offsets of its inputs.
     pub(crate) fn commit(
         &mut self,
         offsets: &[(TopicPartition, i64)],
-        group: &ConsumerGroupMetadata,
+        group: &GroupMetadata,
     ) -> Result<(), ClientError> {
-        let patience = self.delivery.patience();
-        patiently(patience, || {
-            self.producer.send_offsets(offsets, group, patience)
-        })?;
-        patiently(patience, || self.producer.commit_transaction(patience))?;
+        let patience = self.patience();
+        patience.repeat(|wait| self.producer.send_offsets(offsets, group, wait))?;
+        pass(FailPoint::AfterOffsets);
+        let patience = self.patience();
+        patience.repeat(|wait| self.producer.commit_transaction(wait))?;
         self.open = None;
         Ok(())
     }
@@ -272,14 +369,23 @@ impl Output {
     /// Whether the producer can go on: nothing was open, or it has dropped what was.
     fn end_without_replacing(&self, was_open: bool) -> bool {
         let Delivery::ExactlyOnce { timeout, .. } = self.delivery else {
-            let _ = self.producer.flush(Duration::from_secs(5));
+            let _ = self.flush_within(Patience::new(Duration::from_secs(5), &self.stop));
             let _ = self.producer.delivery_error();
             return true;
         };
         if !was_open {
             return true;
         }
-        match self.producer.abort_transaction(timeout) {
+        // Records in flight are flushed first: an abort that overtakes a record's registration is fatal in librdkafka.
+        let half = Patience::new(timeout / 2, &self.stop);
+        if self.flush_within(half).is_err() {
+            self.producer.purge();
+        }
+        let half = Patience::new(timeout / 2, &self.stop);
+        let aborted = half.repeat(|wait| self.producer.abort_transaction(wait));
+        // What could not be delivered is dropped with the transaction.
+        let _ = self.producer.delivery_error();
+        match aborted {
             Ok(()) => true,
             Err(error) => {
                 tracing::debug!(%error, "the producer is replaced");
@@ -290,7 +396,7 @@ impl Output {
 
     fn replace_producer(&mut self) -> Result<(), ClientError> {
         self.must_replace = true;
-        let producer = start_producer(&self.properties, &self.delivery)?;
+        let producer = start_producer(&self.properties, &self.delivery, self.thread, &self.stop)?;
         // Topic handles belong to a producer: the old ones go with it.
         self.producer = producer;
         for topic in &mut self.topics {
@@ -301,42 +407,74 @@ impl Output {
     }
 }
 
-fn start_producer(properties: &Properties, delivery: &Delivery) -> Result<Producer, ClientError> {
+#[inline]
+fn size(record: &StagedRecord<'_>) -> usize {
+    record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len)
+}
+
+#[cold]
+fn not_open() -> ClientError {
+    ClientError::new(
+        "writing a record",
+        Code::UnknownTopic,
+        "a topic that is not open",
+    )
+}
+
+/// What a header adds to its name and value, at most.
+const HEADER_OVERHEAD: usize = 10;
+
+/// The size of a record in a batch of its own, uncompressed, rounded up by a few bytes.
+#[inline]
+fn size_at_most(record: &StagedRecord<'_>) -> usize {
+    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    let mut size = RECORD_OVERHEAD + length(record.key) + length(record.value);
+    for (name, value) in record.headers.iter() {
+        size += HEADER_OVERHEAD + name.len() + length(value);
+    }
+    size
+}
+
+#[cold]
+fn refusal(topic: &str, size: usize, limit: usize, timestamp: i64) -> String {
+    if timestamp < 0 {
+        return format!(
+            "a record for `{topic}` has the timestamp {timestamp}, where 0 or more is needed"
+        );
+    }
+    format!(
+        "a record for `{topic}` has {size} bytes, and at most {limit} are taken: raise the topic's `max.message.bytes` and the property `message.max.bytes`, or write smaller records"
+    )
+}
+
+fn start_producer(
+    properties: &Properties,
+    delivery: &Delivery,
+    thread: usize,
+    stop: &Stop,
+) -> Result<Producer, ClientError> {
     match delivery {
-        Delivery::AtLeastOnce => Producer::new(&properties.idempotent_producer()),
+        Delivery::AtLeastOnce => Producer::new(&properties.idempotent_producer(thread)),
         Delivery::ExactlyOnce {
             transactional_id,
             timeout,
         } => {
-            let producer =
-                Producer::new(&properties.transactional_producer(transactional_id, *timeout))?;
-            patiently(Duration::from_secs(60), || {
-                producer.init_transactions(Duration::from_secs(30))
-            })?;
-            producer.wait_for_identity(Duration::from_millis(500));
-            Ok(producer)
-        }
-    }
-}
-
-/// Repeats a call that may succeed a little later, with growing pauses, until `patience` is used up.
-fn patiently<T>(
-    patience: Duration,
-    mut call: impl FnMut() -> Result<T, ClientError>,
-) -> Result<T, ClientError> {
-    let deadline = Instant::now() + patience;
-    let mut pause = Duration::from_millis(10);
-    loop {
-        match call() {
-            Err(error) if error.remedy() == Remedy::Retry => {
-                if Instant::now() + pause >= deadline {
-                    return Err(error.with_remedy(Remedy::Abort));
+            let config = properties.transactional_producer(thread, transactional_id, *timeout);
+            // The outer one: a producer that is refused as fenced is of no use, but another one may start.
+            Patience::new(START_LIMIT, stop).repeat(|_| {
+                let producer = Producer::new(&config)?;
+                let patience = Patience::new(START_LIMIT, stop);
+                match patience.repeat(|wait| producer.init_transactions(wait)) {
+                    Ok(()) => {
+                        producer.wait_for_identity(Duration::from_millis(500));
+                        Ok(producer)
+                    }
+                    Err(error) if error.remedy() == Remedy::Replace => {
+                        Err(error.with_remedy(Remedy::Retry))
+                    }
+                    Err(error) => Err(error),
                 }
-                tracing::debug!(%error, "trying again");
-                std::thread::sleep(pause);
-                pause = (pause * 2).min(Duration::from_secs(1));
-            }
-            result => return result,
+            })
         }
     }
 }
@@ -349,42 +487,5 @@ pub(crate) fn delivery(config: &JobConfig, instance: &str, thread: usize) -> Del
             transactional_id: format!("{}-{instance}-{thread}", config.transactional_id_prefix()),
             timeout: config.transaction_timeout(),
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    #[test]
-    fn a_call_is_repeated_while_its_error_says_so() {
-        let mut calls = 0;
-        let result = patiently(Duration::from_secs(5), || {
-            calls += 1;
-            if calls < 3 {
-                Err(ClientError::new(
-                    "asking",
-                    RDKafkaErrorCode::NotCoordinator,
-                    "not yet",
-                ))
-            } else {
-                Ok(calls)
-            }
-        });
-        assert_eq!(result.unwrap(), 3);
-    }
-
-    #[test]
-    fn patience_ends_and_asks_for_an_abort() {
-        let error = patiently(Duration::from_millis(20), || {
-            Err::<(), _>(ClientError::new(
-                "asking",
-                RDKafkaErrorCode::NotCoordinator,
-                "never",
-            ))
-        })
-        .unwrap_err();
-        assert_eq!(error.remedy(), Remedy::Abort);
     }
 }

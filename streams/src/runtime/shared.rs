@@ -2,11 +2,15 @@
 
 use super::bounded::Bound;
 use super::clock::CoarseClock;
+use super::disk_use::DiskUse;
 use super::event::{Event, Listener};
+use super::purge::Purge;
+use super::stop::Stop;
+use super::task_states::TaskStates;
 use crate::kafka::properties::Properties;
+use crate::state::GlobalState;
 use crate::topology::Topology;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
 
 /// Read by every stream thread; nothing of it is written per record.
 pub(crate) struct Shared {
@@ -14,16 +18,17 @@ pub(crate) struct Shared {
     pub(crate) properties: Properties,
     pub(crate) instance: String,
     pub(crate) clock: CoarseClock,
-    pub(crate) stop: AtomicBool,
+    pub(crate) stop: Arc<Stop>,
     pub(crate) bound: Option<Bound>,
+    pub(crate) states: TaskStates,
+    pub(crate) globals: Arc<GlobalState>,
+    pub(crate) purge: Arc<Purge>,
+    pub(crate) disk_use: DiskUse,
     pub(crate) listener: Listener,
 }
 
 impl Shared {
-    /// A listener that panics must not be taken for a record that fails.
     pub(crate) fn tell(&self, event: &Event) {
-        if catch_unwind(AssertUnwindSafe(|| (self.listener)(event))).is_err() {
-            tracing::error!(?event, "the job's listener panicked");
-        }
+        self.listener.tell(event);
     }
 }

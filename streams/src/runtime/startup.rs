@@ -1,21 +1,25 @@
 //! What is checked against the live cluster before a job starts: one clear error for all that is missing.
 
 use super::output::{Delivery, Output};
-use crate::config::{ErrorPolicy, Guarantee, JobConfig, OffsetReset};
+use super::patience::Patience;
+use super::stop::Stop;
+use crate::config::{Guarantee, JobConfig};
 use crate::kafka::TopicPartition;
 use crate::kafka::admin::Admin;
 use crate::kafka::consumer::GroupConsumer;
 use crate::kafka::error::ClientError;
 use crate::kafka::properties::{ConsumerSettings, Properties};
+use crate::kafka::reach::{self, Unreached};
 use crate::topology::Topology;
 use crate::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the cluster may take to answer for the first time.
 const REACH_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The broker's default for the longest transaction timeout that it accepts (`transaction.max.timeout.ms`).
+/// The broker's setting for the longest transaction timeout that it accepts (`transaction.max.timeout.ms`).
 const MAX_TRANSACTION_TIMEOUT: &str = "transaction.max.timeout.ms";
 
 /// What the cluster has for a job.
@@ -27,8 +31,13 @@ pub struct ClusterReport {
     pub sources: BTreeMap<String, i32>,
     /// The output topics that are known before the job runs, with their partition counts.
     pub sinks: BTreeMap<String, i32>,
+    /// The largest batch that each of these output topics takes (`max.message.bytes`), where the cluster tells it.
+    pub message_limits: BTreeMap<String, usize>,
     /// The longest transaction that the brokers accept; `None` where they do not tell.
     pub transaction_max_timeout: Option<Duration>,
+    /// All topics, with their partition counts.
+    pub(crate) topics: BTreeMap<String, i32>,
+    pub(crate) cluster_id: Option<String>,
 }
 
 impl ClusterReport {
@@ -50,14 +59,14 @@ pub(crate) async fn check(topology: &Topology, properties: &Properties) -> Resul
         .map_err(|broken| Error::Configuration(broken.join("\n")))?;
     let admin = Admin::new(properties).map_err(client)?;
     // The client's calls block; the answers are few and this happens once.
-    let (admin, brokers, topics) = blocking({
-        let servers = properties.bootstrap_servers().to_owned();
+    let (admin, brokers, topics, cluster_id) = blocking({
+        let properties = properties.clone();
         move || {
-            let brokers = admin
-                .brokers(REACH_TIMEOUT)
-                .map_err(|e| unreachable(&servers, &e))?;
+            let brokers = reach::brokers(&properties, REACH_TIMEOUT)
+                .map_err(|e| unreached(properties.bootstrap_servers(), e))?;
             let topics = admin.topics(REACH_TIMEOUT).map_err(client)?;
-            Ok((admin, brokers, topics))
+            let cluster_id = admin.cluster_id(REACH_TIMEOUT);
+            Ok((admin, brokers, topics, cluster_id))
         }
     })
     .await?;
@@ -65,9 +74,11 @@ pub(crate) async fn check(topology: &Topology, properties: &Properties) -> Resul
     let config = topology.config();
     let sinks = find(
         &topics,
-        topology.sink_topics().chain(dead_letter_topics(config)),
+        topology.sink_topics().chain(config.dead_letter_topics()),
     );
-    let missing = missing(topology, &sources, &sinks);
+    let mut read = find(&topics, topology.global_topics());
+    read.extend(sources.clone());
+    let missing = missing(topology, &read, &sinks);
     if !missing.is_empty() {
         return Err(Error::Cluster(missing));
     }
@@ -76,6 +87,7 @@ pub(crate) async fn check(topology: &Topology, properties: &Properties) -> Resul
         None => None,
     };
     check_transaction_timeout(config, transaction_max_timeout)?;
+    let message_limits = admin.message_limits(sinks.keys().map(String::as_str)).await;
     let counts = |found: BTreeMap<String, Option<i32>>| {
         found
             .into_iter()
@@ -86,7 +98,10 @@ pub(crate) async fn check(topology: &Topology, properties: &Properties) -> Resul
         brokers: brokers.len(),
         sources: counts(sources),
         sinks: counts(sinks),
+        message_limits,
         transaction_max_timeout,
+        topics,
+        cluster_id,
     })
 }
 
@@ -103,17 +118,16 @@ pub(crate) async fn check_permissions(
     );
     blocking(move || {
         let settings = ConsumerSettings {
+            thread: 0,
             group_id: &config.application_id,
             group_instance_id: "check",
-            offset_reset: match config.offset_reset {
-                OffsetReset::Latest => "latest",
-                OffsetReset::Earliest | OffsetReset::None => "earliest",
-            },
             isolation_level: "read_committed",
         };
         let consumer = GroupConsumer::new(&properties, &settings).map_err(client)?;
-        consumer
-            .committed(&partitions, REACH_TIMEOUT)
+        let stop = Arc::new(Stop::new(config.transaction_timeout()));
+        // A cluster that has just started has no coordinator yet.
+        Patience::new(REACH_TIMEOUT, &stop)
+            .repeat(|wait| consumer.committed(&partitions, wait))
             .map_err(client)?;
         if config.guarantee == Guarantee::ExactlyOnce {
             let transactional_id = format!("{}-check", config.transactional_id_prefix());
@@ -121,7 +135,7 @@ pub(crate) async fn check_permissions(
                 transactional_id,
                 timeout: config.transaction_timeout(),
             };
-            Output::new(&properties, delivery, 0).map_err(client)?;
+            Output::new(&properties, delivery, 0, stop).map_err(client)?;
         }
         Ok(())
     })
@@ -135,18 +149,6 @@ fn find<'a>(
     wanted
         .map(|name| (name.to_owned(), topics.get(name).copied()))
         .collect()
-}
-
-fn dead_letter_topics(config: &JobConfig) -> impl Iterator<Item = &str> {
-    let policies = [
-        &config.on_error.deserialize,
-        &config.on_error.process,
-        &config.on_error.produce,
-    ];
-    policies.into_iter().filter_map(|policy| match policy {
-        ErrorPolicy::DeadLetter(topic) => Some(topic.as_str()),
-        ErrorPolicy::Fail | ErrorPolicy::Skip => None,
-    })
 }
 
 /// Every topic that is not there, in one message; empty if all are.
@@ -212,11 +214,17 @@ fn check_transaction_timeout(config: &JobConfig, max: Option<Duration>) -> Resul
     }
 }
 
-fn unreachable(servers: &str, error: &ClientError) -> Error {
-    Error::Cluster(format!(
-        "no Kafka broker answered at `{servers}` within {} s ({error}); check that it runs there, and the address",
-        REACH_TIMEOUT.as_secs()
-    ))
+fn unreached(servers: &str, why: Unreached) -> Error {
+    match why {
+        Unreached::NoClient(error) => client(error),
+        Unreached::Refused(error) => Error::Cluster(format!(
+            "a broker answered at `{servers}`, but no connection came of it ({error})"
+        )),
+        Unreached::NoAnswer(error) => Error::Cluster(format!(
+            "no Kafka broker answered at `{servers}` within {} s ({error}); check that it runs there, and the address",
+            REACH_TIMEOUT.as_secs()
+        )),
+    }
 }
 
 fn client(error: ClientError) -> Error {

@@ -1,18 +1,45 @@
 //! The tasks of a stream thread, and where each of their input partitions stands.
 
 use super::output::Route;
+use super::schedule::Scheduled;
 use crate::kafka::TopicPartition;
-use crate::kafka::batch::{Batch, OwnedMessage, TopicHandle};
+use crate::kafka::batch::TopicHandle;
 use crate::processor::{SourceId, Task, TaskId};
+use crate::state::GlobalState;
 use crate::topology::Topology;
-use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A task, with the routes of the topics that it writes to.
 pub(crate) struct ActiveTask {
-    pub(crate) task: Task,
-    /// By the task's own numbering of its output topics; grows with topics that are chosen per record.
-    pub(crate) routes: Vec<Route>,
-    inputs: usize,
+    pub(crate) id: TaskId,
+    pub(crate) phase: Phase,
+    /// A punctuator has written something since the last checkpoint.
+    pub(crate) has_punctuated: bool,
+    /// By the task's own numbering of its output topics, which grows with topics that are chosen per record. Only topics
+    /// of records that were written are open.
+    pub(crate) routes: Vec<Option<Route>>,
+    pub(super) inputs: usize,
+}
+
+/// What becomes of a task's records.
+pub(crate) enum Phase {
+    /// It processes them.
+    Running(Box<Task>),
+    /// None are read: it has a state, which it has not got yet.
+    Waiting,
+    /// None are read: the restorer brings its state up to date, by the request of this number.
+    Restoring(u64),
+}
+
+impl ActiveTask {
+    /// The task, if it processes records.
+    #[inline]
+    pub(crate) fn running(&mut self) -> Option<&mut Task> {
+        match &mut self.phase {
+            Phase::Running(task) => Some(task),
+            Phase::Waiting | Phase::Restoring(_) => None,
+        }
+    }
 }
 
 /// An input partition.
@@ -21,76 +48,59 @@ pub(crate) struct Input {
     pub(crate) task: usize,
     pub(crate) source: SourceId,
     /// Behind the last record that was processed; `None` before the first one.
-    next_offset: Option<i64>,
+    pub(super) next_offset: Option<i64>,
     /// What the consumer called its position when the input began here. Until the position moves it may be left over
     /// from before a rebalance or an abort, and must not be committed.
-    stale_position: Option<i64>,
-    /// The first record that was processed here: where to go back to while nothing is committed.
-    first_offset: Option<i64>,
+    pub(super) stale_position: Option<i64>,
+    /// Where it began here: where to go back to while nothing is committed.
+    pub(super) start: i64,
     /// Records processed since the last checkpoint.
-    records: i64,
+    pub(super) records: i64,
     /// What was last committed.
-    committed: Option<i64>,
+    pub(super) committed: Option<i64>,
 }
 
 impl Input {
-    /// Whether the record at `offset` was already processed.
+    /// Where the next record has to be, or behind it; `None` if the record at `offset` is.
     #[inline]
-    pub(crate) fn is_behind(&self, offset: i64) -> bool {
-        self.next_offset.is_some_and(|next| offset < next)
+    pub(crate) fn expected_instead_of(&self, offset: i64) -> Option<i64> {
+        Some(self.next_offset.unwrap_or(self.start)).filter(|next| offset < *next)
     }
 
     #[inline]
     pub(crate) fn advance(&mut self, offset: i64) {
         self.next_offset = Some(offset + 1);
-        self.first_offset.get_or_insert(offset);
         // Reading this record has moved the consumer's position: it is no longer left over.
         self.stale_position = None;
         self.records += 1;
     }
 }
 
-/// Which offsets a checkpoint commits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// In the middle of a batch: behind the last record processed.
-    Records,
-    /// Between batches: the consumer's position, which is also behind control markers and aborted records.
-    Positions,
-}
-
-/// Everything that one checkpoint commits.
-#[derive(Debug, Default)]
-pub(crate) struct Advance {
-    pub(crate) offsets: Vec<(TopicPartition, i64)>,
-    pub(crate) records: Vec<(TopicPartition, i64)>,
-}
-
 pub(crate) struct Tasks {
     topology: Topology,
-    active: Vec<ActiveTask>,
-    inputs: Vec<Input>,
+    globals: Arc<GlobalState>,
+    pub(super) active: Vec<ActiveTask>,
+    pub(super) inputs: Vec<Input>,
     /// Where the last record went: runs of one partition are the rule.
-    last: Option<(TopicHandle, i32, usize)>,
-    schedule: Vec<Scheduled>,
-}
-
-/// A record's turn: where it is in the batch, and the input that it belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Scheduled {
-    pub(crate) message: usize,
-    pub(crate) input: usize,
+    pub(super) last: Option<(TopicHandle, i32, usize)>,
+    pub(super) schedule: Vec<Scheduled>,
 }
 
 impl Tasks {
     pub(crate) fn new(topology: Topology) -> Self {
         Self {
             topology,
+            globals: Arc::default(),
             active: Vec::new(),
             inputs: Vec::new(),
             last: None,
             schedule: Vec::new(),
         }
+    }
+
+    /// Has the tasks look global tables up here.
+    pub(crate) fn with_globals(self, globals: Arc<GlobalState>) -> Self {
+        Self { globals, ..self }
     }
 
     pub(crate) fn partitions(&self) -> Vec<TopicPartition> {
@@ -103,9 +113,27 @@ impl Tasks {
         Some((input, task))
     }
 
-    /// Takes partitions on: a task for each sub-topology and partition number.
-    pub(crate) fn add(&mut self, partitions: &[TopicPartition]) {
-        for partition in partitions {
+    /// The tasks that are active, by their place, for as long as none is added or removed.
+    pub(crate) fn len(&self) -> usize {
+        self.active.len()
+    }
+
+    pub(crate) fn task_mut(&mut self, at: usize) -> Option<&mut ActiveTask> {
+        self.active.get_mut(at)
+    }
+
+    /// When the next punctuator by the wall clock is due; `i64::MAX` if there is none.
+    pub(crate) fn next_punctuation(&self) -> i64 {
+        let next = self.active.iter().filter_map(|active| match &active.phase {
+            Phase::Running(task) => Some(task.next_punctuation()),
+            Phase::Waiting | Phase::Restoring(_) => None,
+        });
+        next.min().unwrap_or(i64::MAX)
+    }
+
+    /// Takes partitions on, each at the offset where it begins: a task for each sub-topology and partition number.
+    pub(crate) fn add(&mut self, starts: &[(TopicPartition, i64)]) {
+        for (partition, start) in starts {
             if self.inputs.iter().any(|i| i.partition == *partition) {
                 continue;
             }
@@ -123,7 +151,7 @@ impl Tasks {
                 source,
                 next_offset: None,
                 stale_position: None,
-                first_offset: None,
+                start: *start,
                 records: 0,
                 committed: None,
             });
@@ -133,16 +161,83 @@ impl Tasks {
     }
 
     fn task_for(&mut self, id: TaskId) -> usize {
-        if let Some(at) = self.active.iter().position(|t| t.task.id() == id) {
+        if let Some(at) = self.active.iter().position(|t| t.id == id) {
             return at;
         }
-        let task = Task::new(&self.topology, id);
         self.active.push(ActiveTask {
-            task,
+            id,
+            phase: self.first_phase(id),
+            has_punctuated: false,
             routes: Vec::new(),
             inputs: 0,
         });
         self.active.len() - 1
+    }
+
+    /// A task without state runs at once.
+    fn first_phase(&self, id: TaskId) -> Phase {
+        let sub_topology = self.topology.sub_topologies().get(id.sub_topology);
+        match sub_topology.is_none_or(|sub| sub.stores.is_empty()) {
+            true => self.running_task(Task::new(&self.topology, id)),
+            false => Phase::Waiting,
+        }
+    }
+
+    /// The phase of a task that has all it needs.
+    pub(crate) fn running_task(&self, task: Task) -> Phase {
+        Phase::Running(Box::new(task.with_globals(self.globals.clone())))
+    }
+
+    /// The tasks that process records.
+    pub(crate) fn running(&self) -> impl Iterator<Item = (TaskId, &Task)> {
+        self.active.iter().filter_map(|active| match &active.phase {
+            Phase::Running(task) => Some((active.id, &**task)),
+            Phase::Waiting | Phase::Restoring(_) => None,
+        })
+    }
+
+    /// The tasks that process records.
+    pub(crate) fn running_mut(&mut self) -> impl Iterator<Item = (TaskId, &mut Task)> {
+        let active = self.active.iter_mut();
+        active.filter_map(|active| Some((active.id, active.running()?)))
+    }
+
+    /// The tasks that wait for their state.
+    pub(crate) fn waiting(&self) -> Vec<TaskId> {
+        let waits = |t: &&ActiveTask| matches!(t.phase, Phase::Waiting);
+        self.active.iter().filter(waits).map(|t| t.id).collect()
+    }
+
+    pub(crate) fn phase_mut(&mut self, id: TaskId) -> Option<&mut Phase> {
+        let active = self.active.iter_mut().find(|t| t.id == id)?;
+        Some(&mut active.phase)
+    }
+
+    /// The inputs of a task, and where each is read on.
+    pub(crate) fn inputs_of(&self, id: TaskId) -> Vec<(TopicPartition, i64)> {
+        let inputs = self.inputs.iter();
+        inputs
+            .filter(|i| self.active.get(i.task).is_some_and(|t| t.id == id))
+            .map(|i| (i.partition.clone(), i.next_offset.unwrap_or(i.start)))
+            .collect()
+    }
+
+    /// The bytes that stores have changed since the last checkpoint.
+    pub(crate) fn unapplied_bytes(&self) -> usize {
+        let running = self.running();
+        running
+            .map(|(_, task)| task.state().unapplied_bytes())
+            .sum()
+    }
+
+    /// The bytes of updates that wait in record caches.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.running().map(|(_, task)| task.held_bytes()).sum()
+    }
+
+    pub(super) fn is_running(&self, input: &Input) -> bool {
+        let task = self.active.get(input.task);
+        task.is_some_and(|t| matches!(t.phase, Phase::Running(_)))
     }
 
     fn count_inputs(&mut self) {
@@ -156,224 +251,78 @@ impl Tasks {
         }
     }
 
-    /// Gives partitions up, and the tasks that have no partition left.
-    pub(crate) fn remove(&mut self, partitions: &[TopicPartition]) {
+    /// Gives partitions up, and the tasks that have no partition left, which are returned.
+    #[must_use = "they may have state"]
+    pub(crate) fn remove(&mut self, partitions: &[TopicPartition]) -> Vec<(TaskId, Phase)> {
         let mut kept: Vec<(TaskId, Input)> = Vec::new();
         for input in self.inputs.drain(..) {
-            let id = self.active.get(input.task).map(|t| t.task.id());
+            let id = self.active.get(input.task).map(|t| t.id);
             if let (Some(id), false) = (id, partitions.contains(&input.partition)) {
                 kept.push((id, input));
             }
         }
-        self.active
-            .retain(|t| kept.iter().any(|(id, _)| *id == t.task.id()));
+        let is_kept = |t: &ActiveTask| kept.iter().any(|(id, _)| *id == t.id);
+        let (active, removed) = self.active.drain(..).partition::<Vec<_>, _>(is_kept);
+        self.active = active;
         self.inputs = kept
             .into_iter()
             .filter_map(|(id, input)| {
-                let task = self.active.iter().position(|t| t.task.id() == id)?;
+                let task = self.active.iter().position(|t| t.id == id)?;
                 Some(Input { task, ..input })
             })
             .collect();
         self.last = None;
         self.count_inputs();
+        removed.into_iter().map(|t| (t.id, t.phase)).collect()
     }
 
-    /// After an abort: fresh tasks, whose inputs begin at `offsets`.
-    pub(crate) fn restart(&mut self, offsets: &HashMap<TopicPartition, i64>) {
-        for active in &mut self.active {
-            active.task = Task::new(&self.topology, active.task.id());
+    /// After an abort: fresh tasks, whose inputs begin at `offsets`. Tasks with state wait for it, as it may be that what
+    /// they have is less than what is committed; what they had is returned.
+    #[must_use = "they may have state"]
+    pub(crate) fn restart(&mut self, offsets: &[(TopicPartition, i64)]) -> Vec<(TaskId, Phase)> {
+        let fresh: Vec<Phase> = self.active.iter().map(|t| self.first_phase(t.id)).collect();
+        let mut had = Vec::new();
+        for (active, fresh) in self.active.iter_mut().zip(fresh) {
             active.routes.clear();
+            active.has_punctuated = false;
+            if let Phase::Running(_) = active.phase {
+                had.push((active.id, std::mem::replace(&mut active.phase, fresh)));
+            }
         }
         for input in &mut self.inputs {
-            input.next_offset = offsets.get(&input.partition).copied();
+            input.next_offset = offset_of(&input.partition, offsets);
             input.records = 0;
         }
         self.last = None;
+        had
     }
 
-    /// Where each input began to be processed.
-    pub(crate) fn first_offsets(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
+    /// Where each input goes on if the group has no committed offset: where it began here, or what this thread has
+    /// committed, if that is gone (with its topic).
+    pub(crate) fn starts(&self) -> Vec<(TopicPartition, i64)> {
+        let start = |i: &Input| i.committed.unwrap_or(i.start).max(i.start);
         self.inputs
             .iter()
-            .filter_map(|i| Some((i.partition.clone(), i.first_offset?)))
-    }
-
-    /// Says what the consumer calls the positions of partitions of which nothing was read yet.
-    pub(crate) fn mark_stale(
-        &mut self,
-        partitions: &[TopicPartition],
-        positions: &[(TopicPartition, i64)],
-    ) {
-        for input in self
-            .inputs
-            .iter_mut()
-            .filter(|i| partitions.contains(&i.partition))
-        {
-            input.stale_position = positions
-                .iter()
-                .find(|(p, _)| *p == input.partition)
-                .map(|(_, offset)| *offset);
-        }
-    }
-
-    /// What has been processed since the last checkpoint.
-    pub(crate) fn advance(
-        &self,
-        progress: Progress,
-        positions: &[(TopicPartition, i64)],
-    ) -> Advance {
-        let mut advance = Advance::default();
-        for input in &self.inputs {
-            if input.records > 0 {
-                advance
-                    .records
-                    .push((input.partition.clone(), input.records));
-            }
-            let offset = match progress {
-                Progress::Records => input.next_offset,
-                Progress::Positions => self.reached(input, positions),
-            };
-            if let Some(offset) = offset.filter(|o| input.committed != Some(*o)) {
-                advance.offsets.push((input.partition.clone(), offset));
-            }
-        }
-        advance
-    }
-
-    /// The offset up to which an input is processed, between batches.
-    fn reached(&self, input: &Input, positions: &[(TopicPartition, i64)]) -> Option<i64> {
-        let position = positions
-            .iter()
-            .find(|(p, _)| *p == input.partition)
-            .map(|(_, offset)| *offset);
-        let moved = position.filter(|p| input.stale_position != Some(*p));
-        // The position never runs behind the records: where it seems to, it is left over.
-        match (input.next_offset, moved) {
-            (Some(next), Some(position)) => Some(next.max(position)),
-            (next, moved) => next.or(moved),
-        }
-    }
-
-    /// Where each input stands, between batches.
-    pub(crate) fn reached_offsets(
-        &self,
-        positions: &[(TopicPartition, i64)],
-    ) -> Vec<(TopicPartition, i64)> {
-        self.inputs
-            .iter()
-            .filter_map(|i| Some((i.partition.clone(), self.reached(i, positions)?)))
+            .map(|i| (i.partition.clone(), start(i)))
             .collect()
     }
+}
 
-    /// What `advance` named is committed.
-    pub(crate) fn committed(&mut self, advance: &Advance) {
-        for input in &mut self.inputs {
-            input.records = 0;
-            if let Some((_, offset)) = advance.offsets.iter().find(|(p, _)| *p == input.partition) {
-                input.committed = Some(*offset);
-            }
-        }
-    }
-
-    /// The order in which the records of a batch are processed.
-    ///
-    /// A task with several input partitions takes their records by timestamp
-    /// (`org.apache.kafka.streams.processor.internals.PartitionGroup`), among those that have arrived; everything else
-    /// stays as it came. Give the schedule back with [`Tasks::reuse`].
-    pub(crate) fn schedule(&mut self, batch: &Batch<'_>) -> Vec<Scheduled> {
-        let mut schedule = std::mem::take(&mut self.schedule);
-        schedule.clear();
-        for (at, message) in batch.iter().enumerate() {
-            if let Some(input) = self.input_of(message) {
-                schedule.push(Scheduled { message: at, input });
-            }
-        }
-        for (task, _) in self.active.iter().enumerate().filter(|(_, t)| t.inputs > 1) {
-            let timestamps: Vec<i64> = batch.iter().map(OwnedMessage::timestamp).collect();
-            self.order_by_time(task, &mut schedule, &timestamps);
-        }
-        schedule
-    }
-
-    pub(crate) fn reuse(&mut self, schedule: Vec<Scheduled>) {
-        self.schedule = schedule;
-    }
-
-    /// Merges the runs of a task's inputs by the timestamp at the head of each; the order within an input stays.
-    fn order_by_time(&self, task: usize, schedule: &mut [Scheduled], timestamps: &[i64]) {
-        let mut slots = Vec::new();
-        let mut queues: Vec<(usize, std::collections::VecDeque<Scheduled>)> = Vec::new();
-        for (slot, scheduled) in schedule.iter().enumerate() {
-            if self
-                .inputs
-                .get(scheduled.input)
-                .is_none_or(|i| i.task != task)
-            {
-                continue;
-            }
-            slots.push(slot);
-            match queues
-                .iter_mut()
-                .find(|(input, _)| *input == scheduled.input)
-            {
-                Some((_, queue)) => queue.push_back(*scheduled),
-                None => queues.push((scheduled.input, [*scheduled].into())),
-            }
-        }
-        for slot in slots {
-            let head = |queue: &std::collections::VecDeque<Scheduled>| {
-                queue
-                    .front()
-                    .and_then(|s| timestamps.get(s.message))
-                    .copied()
-                    .unwrap_or(i64::MAX)
-            };
-            let earliest = queues
-                .iter_mut()
-                .filter(|(_, q)| !q.is_empty())
-                .min_by_key(|(_, q)| head(q));
-            if let (Some(place), Some(next)) = (
-                schedule.get_mut(slot),
-                earliest.and_then(|(_, q)| q.pop_front()),
-            ) {
-                *place = next;
-            }
-        }
-    }
-
-    #[inline]
-    fn input_of(&mut self, message: &OwnedMessage) -> Option<usize> {
-        let (handle, partition) = (message.topic_handle(), message.partition());
-        match self.last {
-            Some((last_handle, last_partition, input))
-                if last_handle == handle && last_partition == partition =>
-            {
-                Some(input)
-            }
-            _ => self.look_up(message, handle, partition),
-        }
-    }
-
-    fn look_up(
-        &mut self,
-        message: &OwnedMessage,
-        handle: TopicHandle,
-        partition: i32,
-    ) -> Option<usize> {
-        let topic = message.topic();
-        let found = self
-            .inputs
-            .iter()
-            .position(|i| i.partition.partition == partition && *i.partition.topic == *topic);
-        self.last = found.map(|input| (handle, partition, input));
-        found
-    }
+pub(super) fn offset_of(
+    partition: &TopicPartition,
+    offsets: &[(TopicPartition, i64)],
+) -> Option<i64> {
+    let found = offsets.iter().find(|(p, _)| p == partition);
+    found.map(|(_, offset)| *offset)
 }
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
     use crate::prelude::*;
+    use crate::runtime::progress::Progress;
 
     fn partition(topic: &str) -> TopicPartition {
         TopicPartition::new(topic, 0)
@@ -384,7 +333,7 @@ mod tests {
         let builder = TopologyBuilder::new("app");
         builder.stream::<String, String>("in").to("out");
         let mut tasks = Tasks::new(builder.build());
-        tasks.add(&[partition("in")]);
+        tasks.add(&[(partition("in"), 0)]);
         tasks
     }
 
@@ -431,9 +380,33 @@ mod tests {
         let mut tasks = tasks();
         process(&mut tasks, 7);
         process(&mut tasks, 8);
-        tasks.restart(&HashMap::new());
-        let first: Vec<_> = tasks.first_offsets().collect();
-        assert_eq!(first, [(partition("in"), 7)]);
+        let _ = tasks.restart(&[(partition("in"), 5)]);
+        assert_eq!(tasks.starts(), [(partition("in"), 0)]);
+    }
+
+    #[test]
+    fn nothing_is_committed_below_what_is_committed_already() {
+        let mut tasks = tasks();
+        process(&mut tasks, 4);
+        // Control markers at 5 and 6: the position is behind them.
+        let advance = tasks.advance(Progress::Positions, &[(partition("in"), 7)]);
+        assert_eq!(advance.offsets, [(partition("in"), 7)]);
+        tasks.committed(&advance);
+        let within = tasks.advance(Progress::Records, &[]);
+        assert!(within.offsets.is_empty(), "{:?}", within.offsets);
+    }
+
+    #[test]
+    fn a_record_before_the_place_where_the_input_is_was_not_expected() {
+        let mut tasks = tasks();
+        let _ = tasks.restart(&[(partition("in"), 5)]);
+        let expected = |tasks: &mut Tasks, offset| {
+            tasks
+                .input_mut(0)
+                .and_then(|(input, _)| input.expected_instead_of(offset))
+        };
+        assert_eq!(expected(&mut tasks, 4), Some(5));
+        assert_eq!(expected(&mut tasks, 6), None);
     }
 
     #[test]
@@ -446,23 +419,22 @@ mod tests {
     }
 
     #[test]
-    fn inputs_of_one_task_are_taken_by_timestamp_and_each_in_its_order() {
-        let builder = TopologyBuilder::new("app");
-        let left = builder.stream::<String, String>("left");
-        left.merge(&builder.stream("right")).to("out");
-        let mut tasks = Tasks::new(builder.build());
-        tasks.add(&[partition("left"), partition("right")]);
-        // Two records of each input came, the left ones first; the second left one is older than the first.
-        let mut schedule =
-            [(0, 0), (1, 0), (2, 1), (3, 1)].map(|(message, input)| Scheduled { message, input });
-        tasks.order_by_time(0, &mut schedule, &[20, 5, 10, 30]);
-        assert_eq!(schedule.map(|s| s.message), [2, 0, 1, 3]);
+    fn a_task_that_has_only_punctuated_names_where_it_is() {
+        let mut tasks = tasks();
+        assert!(tasks.advance(Progress::Records, &[]).offsets.is_empty());
+        let (_, active) = tasks.input_mut(0).unwrap();
+        active.has_punctuated = true;
+        let advance = tasks.advance(Progress::Records, &[]);
+        assert_eq!(advance.offsets, [(partition("in"), 0)]);
+        tasks.committed(&advance);
+        assert!(tasks.advance(Progress::Records, &[]).offsets.is_empty());
     }
 
     #[test]
     fn a_partition_that_is_given_up_takes_its_task_along() {
         let mut tasks = tasks();
-        tasks.remove(&[partition("in")]);
+        let removed = tasks.remove(&[partition("in")]);
+        assert_eq!(removed.len(), 1);
         assert!(tasks.partitions().is_empty() && tasks.input_mut(0).is_none());
     }
 }

@@ -3,14 +3,15 @@
 //! It has everything of the thread but the consumer, so that a batch, which borrows the consumer, can be processed.
 
 use super::event::Event;
-use super::output::Output;
+use super::output::{Output, Route};
+use super::progress::Progress;
+use super::schedule::Scheduled;
 use super::shared::Shared;
-use super::tasks::{ActiveTask, Progress, Scheduled, Tasks};
+use super::tasks::{ActiveTask, Phase, Tasks};
 use crate::Error;
 use crate::kafka::batch::{Batch, OwnedMessage};
-use crate::kafka::error::{ClientError, Remedy};
-use crate::processor::{Decision, Failure, Headers, InputRecord, Location, StagedRecord, decide};
-use std::any::Any;
+use crate::kafka::error::{ClientError, Code, Remedy};
+use crate::processor::{Failure, Headers, InputRecord, Task};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +46,19 @@ impl From<Error> for Interrupt {
     }
 }
 
+/// Where processing stands still within a batch.
+enum Pause {
+    /// At its end.
+    Processed,
+    CheckpointDue,
+}
+
+/// After how many records the size of the state that is not committed is looked at.
+const LOOK_AT_STATE: usize = 64;
+
+/// How often the group is told, within a batch, that the member is alive.
+const KEEP_ALIVE_MS: u64 = 1_000;
+
 pub(super) struct Work {
     pub(super) shared: Arc<Shared>,
     pub(super) index: usize,
@@ -52,6 +66,12 @@ pub(super) struct Work {
     pub(super) output: Output,
     pub(super) totals: Totals,
     pub(super) deadlines: Deadlines,
+    /// By the job's clock, in milliseconds.
+    alive_until: u64,
+    /// How many bytes of updates may wait in the record caches of the tasks.
+    pub(super) cache_bytes: usize,
+    /// By store.
+    pub(super) changelog_topics: Vec<Arc<str>>,
     headers: Headers,
 }
 
@@ -76,7 +96,7 @@ impl Deadlines {
         }
     }
 
-    fn transaction_began(&mut self, now: u64) {
+    pub(super) fn transaction_began(&mut self, now: u64) {
         self.due = self.due.min(now.saturating_add(self.transaction));
     }
 
@@ -93,13 +113,22 @@ impl Work {
             config.transaction_timeout(),
             shared.clock.now(),
         );
+        let application_id = shared.topology.application_id();
+        let stores = shared.topology.graph().stores.iter();
+        let changelog_topics = stores
+            .map(|store| store.changelog_topic(application_id).into())
+            .collect();
+        let cache_bytes = config.cache_bytes_per_thread();
         Self {
+            cache_bytes,
+            changelog_topics,
             shared,
             index,
             tasks,
             output,
             totals: Totals::default(),
             deadlines,
+            alive_until: 0,
             headers: Headers::default(),
         }
     }
@@ -124,6 +153,11 @@ impl Work {
         self.shared.clock.now() >= self.deadlines.due || self.output.is_full()
     }
 
+    /// Whether stores have changed so much that it should be committed now: until then it is in memory.
+    pub(super) fn state_is_full(&self) -> bool {
+        self.tasks.unapplied_bytes() >= self.shared.topology.config().uncommitted_state_bytes
+    }
+
     /// Nothing is open any more.
     pub(super) fn transaction_ended(&mut self) {
         self.deadlines.checkpoint_taken(self.shared.clock.now());
@@ -133,7 +167,7 @@ impl Work {
     ///
     /// User code may panic: what it was called for is then the record at the place where the schedule stands, which is
     /// handled as any record that fails, and the rest of the batch goes on.
-    pub(super) fn process(&mut self, batch: &Batch<'_>) -> Result<(), Interrupt> {
+    pub(super) fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), Interrupt> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -144,7 +178,13 @@ impl Work {
             match catch_unwind(AssertUnwindSafe(|| {
                 self.process_from(batch, &schedule, &mut at)
             })) {
-                Ok(Ok(())) => break Ok(()),
+                Ok(Ok(Pause::Processed)) => break Ok(()),
+                Ok(Ok(Pause::CheckpointDue)) => {
+                    // Not where panics are caught: what goes wrong in it is no record's fault.
+                    if let Err(interrupt) = self.checkpoint(batch.consumer(), Progress::Records) {
+                        break Err(interrupt);
+                    }
+                }
                 Ok(Err(interrupt)) => break Err(interrupt),
                 Err(panic) => {
                     if let Err(interrupt) = self.fail_by_panic(batch, schedule.get(at), &*panic) {
@@ -160,20 +200,27 @@ impl Work {
 
     fn process_from(
         &mut self,
-        batch: &Batch<'_>,
+        batch: &mut Batch<'_>,
         schedule: &[Scheduled],
         at: &mut usize,
-    ) -> Result<(), Interrupt> {
+    ) -> Result<Pause, Interrupt> {
         while let Some(scheduled) = schedule.get(*at) {
             if let Some(message) = batch.get(scheduled.message) {
                 self.process_record(message, scheduled.input)?;
+                batch.release(scheduled.message);
             }
             *at += 1;
-            if self.checkpoint_is_due() {
-                self.checkpoint(batch.consumer(), Progress::Records)?;
+            let now = self.shared.clock.now();
+            if now >= self.alive_until {
+                self.alive_until = now + KEEP_ALIVE_MS;
+                batch.consumer().keep_alive()?;
+            }
+            if self.checkpoint_is_due() || at.is_multiple_of(LOOK_AT_STATE) && self.state_is_full()
+            {
+                return Ok(Pause::CheckpointDue);
             }
         }
-        Ok(())
+        Ok(Pause::Processed)
     }
 
     #[inline]
@@ -185,127 +232,110 @@ impl Work {
         let Some((input, active)) = self.tasks.input_mut(scheduled) else {
             return Ok(());
         };
-        if input.is_behind(message.offset()) {
+        // A task that waits for its state is read again from where it begins.
+        let Phase::Running(task) = &mut active.phase else {
             return Ok(());
+        };
+        if let Some(expected) = input.expected_instead_of(message.offset()) {
+            return Err(behind(message, expected).into());
         }
         if self.output.begin()? {
             self.deadlines.transaction_began(self.shared.clock.now());
         }
         self.headers.clear();
         message.read_headers(&mut self.headers);
-        match active
-            .task
-            .process(input.source, input_record(message, &self.headers))
-        {
-            Ok(()) => write_staged(active, &mut self.output)?,
-            Err(failure) => self.fail(message, &failure)?,
+        let failure = match message.timestamp() {
+            negative @ ..0 => Some(Failure::timestamp(negative)),
+            _ => task
+                .process(input.source, input_record(message, &self.headers))
+                .err(),
+        };
+        let failure = match failure {
+            None => write_staged(active, &mut self.output)?,
+            failed => failed,
+        };
+        if let Some(failure) = failure {
+            self.fail(message, &failure)?;
         }
-        self.done(scheduled, message.offset());
-        Ok(())
+        self.done(scheduled, message.offset())
     }
 
-    fn done(&mut self, input: usize, offset: i64) {
-        if let Some((input, _)) = self.tasks.input_mut(input) {
-            input.advance(offset);
-        }
+    /// A record is done; punctuators that its timestamp has made due come next, as in Kafka Streams.
+    #[inline]
+    pub(super) fn done(&mut self, input: usize, offset: i64) -> Result<(), Interrupt> {
         self.totals.processed += 1;
-    }
-
-    /// A panic of user code: the record fails, and its task goes on.
-    fn fail_by_panic(
-        &mut self,
-        batch: &Batch<'_>,
-        scheduled: Option<&Scheduled>,
-        panic: &(dyn Any + Send),
-    ) -> Result<(), Interrupt> {
-        let located = scheduled.and_then(|s| Some((s.input, batch.get(s.message)?)));
-        let Some((input, message)) = located else {
-            return Err(Error::Panic(panic_text(panic)).into());
-        };
-        if let Some((_, active)) = self.tasks.input_mut(input) {
-            active.task.recover_from_panic();
-        }
-        self.fail(message, &Failure::panicked(panic_text(panic)))?;
-        self.done(input, message.offset());
-        Ok(())
-    }
-
-    /// Does with a failed record what `on_error` says.
-    #[cold]
-    fn fail(&mut self, message: &OwnedMessage, failure: &Failure) -> Result<(), Interrupt> {
-        let at = Location {
-            topic: message.topic(),
-            partition: message.partition(),
-            offset: message.offset(),
-        };
-        let shared = Arc::clone(&self.shared);
-        let what = match decide(&shared.topology.config().on_error, failure, &at) {
-            Decision::Fail => {
-                return Err(Error::Record {
-                    class: failure.class().to_string(),
-                    topic: message.topic().to_owned(),
-                    partition: message.partition(),
-                    offset: message.offset(),
-                    reason: failure.to_string(),
-                }
-                .into());
+        if let Some((input, active)) = self.tasks.input_mut(input) {
+            input.advance(offset);
+            let task = input.task;
+            if active
+                .running()
+                .is_some_and(|task| task.is_punctuation_due())
+            {
+                self.punctuate_task(task)?;
             }
-            Decision::Skip => format!("{failure}; skipped"),
-            Decision::DeadLetter { topic, headers } => {
-                self.write_dead_letter(message, topic, &headers)?;
-                format!("{failure}; written to `{topic}`")
+            if self.cache_bytes > 0 {
+                return self.evict(task);
             }
-        };
-        self.tell(&Event::RecordFailed {
-            thread: self.index,
-            partition: format!("{}-{}", at.topic, at.partition),
-            offset: at.offset,
-            what,
-        });
-        Ok(())
-    }
-
-    /// The record as it was read, with the reason behind its own headers, in the same transaction as everything else.
-    fn write_dead_letter(
-        &mut self,
-        message: &OwnedMessage,
-        topic: &str,
-        reason: &Headers,
-    ) -> Result<(), ClientError> {
-        let mut headers = Headers::default();
-        message.read_headers(&mut headers);
-        for (name, value) in reason.iter() {
-            headers.add(name, value);
         }
-        let route = self.output.open(topic)?;
-        let (key, value, timestamp) = (message.key(), message.value(), message.timestamp());
-        self.output.write(
-            route,
-            &StagedRecord {
-                topic: 0,
-                key,
-                value,
-                timestamp,
-                headers: &headers,
-            },
-        )
+        Ok(())
     }
 }
 
-/// Hands what a record staged over to the client: the record is done, nothing of it can fail any more in user code.
+/// Hands what a record staged over to the client: all of it, or nothing and the failure of the record.
 #[inline]
-fn write_staged(active: &mut ActiveTask, output: &mut Output) -> Result<(), ClientError> {
-    for record in active.task.staged().iter() {
-        while active.routes.len() <= record.topic {
-            let route = output.open(active.task.topic_name(active.routes.len()))?;
-            active.routes.push(route);
-        }
-        if let Some(route) = active.routes.get(record.topic) {
-            output.write(*route, &record)?;
+pub(super) fn write_staged(
+    active: &mut ActiveTask,
+    output: &mut Output,
+) -> Result<Option<Box<Failure>>, ClientError> {
+    let ActiveTask { phase, routes, .. } = active;
+    let Phase::Running(task) = phase else {
+        return Ok(None);
+    };
+    let refused = first_refused(task, routes, output)?;
+    if refused.is_some() {
+        task.refuse();
+        return Ok(refused);
+    }
+    for record in task.staged().iter() {
+        if let Some(route) = routes.get(record.topic).copied().flatten() {
+            output.write(route, &record)?;
         }
     }
-    active.task.clear_staged();
-    Ok(())
+    task.accept();
+    Ok(None)
+}
+
+/// Opens the topics of what a record staged, and says why one of its outputs cannot be written.
+#[inline]
+fn first_refused(
+    task: &Task,
+    routes: &mut Vec<Option<Route>>,
+    output: &mut Output,
+) -> Result<Option<Box<Failure>>, ClientError> {
+    for record in task.staged().iter() {
+        let route = match routes.get(record.topic).copied().flatten() {
+            Some(route) => route,
+            None => match output.open(task.topic_name(record.topic)) {
+                Err(error) if error.is_no_topic() => {
+                    return Ok(Some(Failure::not_written(error.to_string())));
+                }
+                opened => remember(routes, record.topic, opened?),
+            },
+        };
+        if let Some(reason) = output.refuses(route, &record) {
+            return Ok(Some(Failure::not_written(reason)));
+        }
+    }
+    Ok(None)
+}
+
+#[cold]
+fn remember(routes: &mut Vec<Option<Route>>, topic: usize, route: Route) -> Route {
+    routes.resize(routes.len().max(topic + 1), None);
+    if let Some(place) = routes.get_mut(topic) {
+        *place = Some(route);
+    }
+    route
 }
 
 #[inline]
@@ -317,6 +347,18 @@ fn input_record<'a>(message: &'a OwnedMessage, headers: &'a Headers) -> InputRec
         offset: message.offset(),
         headers,
     }
+}
+
+/// A record that was processed already, or belongs to another log: the log and the position are looked at.
+#[cold]
+fn behind(message: &OwnedMessage, expected: i64) -> ClientError {
+    let what = format!(
+        "{}-{}: a record at offset {} came, where {expected} or a later one was expected",
+        message.topic(),
+        message.partition(),
+        message.offset()
+    );
+    ClientError::new("reading records", Code::Inconsistent, what).with_remedy(Remedy::Reposition)
 }
 
 /// An error that came in place of a record.
@@ -339,12 +381,6 @@ fn first_error(batch: &Batch<'_>) -> Result<(), ClientError> {
             })
         }
     }
-}
-
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".to_owned())
 }
 
 #[cfg(test)]

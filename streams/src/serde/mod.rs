@@ -11,15 +11,17 @@ mod choice;
 mod error;
 mod json;
 mod keyless;
+mod maybe;
 mod nullable;
 mod numbers;
 mod text;
 
 pub use bytes::Bytes;
-pub use choice::{By, ByType, ReadKey, ReadValue, WriteKey, WriteValue};
+pub use choice::{By, ByType, ReadKey, ReadValue, TableKey, TableValue, WriteKey, WriteValue};
 pub use error::SerdeError;
 pub use json::Json;
 pub use keyless::{Keyless, NoKey};
+pub use maybe::MaybeNull;
 pub use nullable::Nullable;
 pub use numbers::BigEndian;
 pub use text::Utf8;
@@ -145,7 +147,8 @@ impl<T, S: Serde<T>> Deserializer<T> for S {
     }
 }
 
-/// The serde that a type has when nothing else is said.
+/// The serde that a type has when nothing else is said. It is for values that are there: where `T` has one, a topic's keys
+/// and values may be `T` or `Option<T>`, which admits nulls.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no default serde",
     label = "a serde for `{Self}` is needed here",
@@ -157,7 +160,7 @@ pub trait HasSerde {
     type Serde: Serializer<Self> + Deserializer<Self> + Default + 'static;
 }
 
-/// The key of a source or a sink: a type with a serde, or [`Keyless`].
+/// The key of a source or a sink: a type with a serde, an `Option` of one, or [`Keyless`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no default serde, so it cannot be the key of a topic",
     label = "a key serde is needed here",
@@ -171,4 +174,31 @@ pub trait TopicKey {
 #[diagnostic::do_not_recommend]
 impl<T: HasSerde + ?Sized> TopicKey for T {
     type KeySerde = T::Serde;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: HasSerde<Serde: Serde<T>>> TopicKey for Option<T> {
+    type KeySerde = Nullable<T::Serde>;
+}
+
+/// The value of a source or a sink: a type with a serde, or an `Option` of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no default serde",
+    label = "a serde for `{Self}` is needed here",
+    note = "say once how `{Self}` is written: `#[derive(Json)]` on the type, or `impl HasSerde for {Self} {{ type Serde = ..; }}`",
+    note = "or choose a serde in this place: `value = Json` in the attribute"
+)]
+pub trait TopicValue {
+    /// Reads and writes the value.
+    type ValueSerde: Serializer<Self> + Deserializer<Self> + Default + 'static;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: HasSerde + ?Sized> TopicValue for T {
+    type ValueSerde = T::Serde;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: HasSerde<Serde: Serde<T>>> TopicValue for Option<T> {
+    type ValueSerde = Nullable<T::Serde>;
 }

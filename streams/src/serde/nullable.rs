@@ -1,6 +1,6 @@
 //! Absence as a type.
 
-use super::{HasSerde, Serde, SerdeError, Written};
+use super::{Serde, SerdeError, Written};
 
 /// `Option<T>` by the serde of `T`: `None` is a null.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,10 +33,6 @@ impl<T, S: Serde<T>> Serde<Option<T>> for Nullable<S> {
     fn deserialize_null(&self) -> Result<Option<T>, SerdeError> {
         Ok(None)
     }
-}
-
-impl<T: HasSerde<Serde: Serde<T>>> HasSerde for Option<T> {
-    type Serde = Nullable<T::Serde>;
 }
 
 #[cfg(test)]

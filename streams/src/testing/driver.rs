@@ -1,15 +1,20 @@
 //! Runs a topology record by record, on the same tasks as a job.
 
+use super::checkpoints::Checkpoints;
 use super::{RawRecord, TestRecord};
 use crate::processor::{
-    Decision, ErrorClass, Failure, InputRecord, Location, Task, TaskId, decide,
+    Decision, Failure, GlobalReader, InputRecord, Location, ProcessorFailure, SourceId, Task,
+    TaskId, decide, decide_punctuation, partition_for_key,
 };
-use crate::serde::{HasSerde, Serde, Serializer, TopicKey, Written};
-use crate::topology::Topology;
+use crate::serde::{Serializer, TopicKey, TopicValue, Written};
+use crate::state::GlobalState;
+use crate::topology::{TopicRef, Topology};
 use crate::{Error, Result};
-use std::any::Any;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Runs a topology without a broker, on the same tasks as a job: a record is piped in and goes through to the end, then
@@ -33,33 +38,131 @@ use std::time::Duration;
 ///
 /// Records that fail go where the topology's `on_error` says; under `fail` piping returns the error, and the driver can be
 /// used further. A panic of user code is such a failure, as it is in a job.
+///
+/// Behind each record comes a checkpoint, as in Kafka Streams' own driver: what a record cache holds
+/// ([`statestore_cache_max_bytes`](crate::JobConfig::statestore_cache_max_bytes)) is sent on at once, unless
+/// [`checkpoints_by_hand`](Self::checkpoints_by_hand) says otherwise.
 pub struct TopologyTestDriver {
-    topology: Topology,
-    tasks: HashMap<TaskId, Task>,
+    pub(super) topology: Topology,
+    pub(super) tasks: BTreeMap<TaskId, Task>,
+    pub(super) globals: Arc<GlobalState>,
+    /// How many partitions a topic has that says nothing else.
+    partitions: i32,
     /// The next offset of each input partition.
     offsets: HashMap<(String, i32), i64>,
-    outputs: BTreeMap<String, VecDeque<RawRecord>>,
+    pub(super) outputs: BTreeMap<String, VecDeque<RawRecord>>,
+    pub(super) checkpoints: Checkpoints,
     now: i64,
 }
 
+/// Who a record is given to.
+enum Reader {
+    Task(TaskId, SourceId),
+    GlobalTable(Arc<dyn GlobalReader>),
+}
+
 impl TopologyTestDriver {
-    /// A driver of this topology, whose wall clock stands at zero.
+    /// A driver of this topology, with the tasks of partition 0, whose wall clock stands at zero. Its topics have one
+    /// partition.
+    ///
+    /// # Errors
+    ///
+    /// If the topology is wrong, or a processor cannot get ready.
     pub fn new(topology: Topology) -> Result<Self> {
-        topology.check()?;
-        Ok(Self {
-            topology,
-            tasks: HashMap::new(),
-            offsets: HashMap::new(),
-            outputs: BTreeMap::new(),
-            now: 0,
-        })
+        Self::with_partitions(topology, NonZero::<u16>::MIN)
     }
 
-    /// Moves the wall clock, which does not move by itself.
-    pub fn advance_wall_clock(&mut self, by: Duration) {
+    /// A driver of this topology whose topics have this many partitions, but for repartition topics with a number of their own:
+    /// what comes to another partition is processed by another task, with stores of its own. Keys choose partitions as they
+    /// do in a job, and records without one go to partition 0.
+    ///
+    /// ```
+    /// use std::num::NonZero;
+    /// use streams::prelude::*;
+    ///
+    /// let builder = TopologyBuilder::new("app");
+    /// let words = builder.stream::<String, String>("words");
+    /// words.group_by(|_, word| word.clone()).count().named("counts").to_stream().to("out");
+    ///
+    /// let mut driver = TopologyTestDriver::with_partitions(builder.build(), NonZero::new(4).unwrap())?;
+    /// for page in ["1", "2", "3"] {
+    ///     driver.pipe("words", page, "hey")?; // pages are in several partitions, the word in one
+    /// }
+    /// assert_eq!(driver.read_values::<i64>("out")?, [1, 2, 3]);
+    /// # Ok::<(), streams::Error>(())
+    /// ```
+    pub fn with_partitions(topology: Topology, partitions: NonZero<u16>) -> Result<Self> {
+        topology.check()?;
+        let globals = GlobalState::in_memory(topology.graph().global_tables.len());
+        let mut driver = Self {
+            globals: Arc::new(globals),
+            partitions: i32::from(partitions.get()),
+            tasks: BTreeMap::new(),
+            offsets: HashMap::new(),
+            outputs: BTreeMap::new(),
+            checkpoints: Checkpoints::default(),
+            now: 0,
+            topology,
+        };
+        for sub_topology in 0..driver.topology.sub_topologies().len() {
+            driver.task(TaskId {
+                sub_topology,
+                partition: 0,
+            })?;
+        }
+        Ok(driver)
+    }
+
+    /// Moves the wall clock, which does not move by itself, and calls the punctuators that are due by it, each once.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streams::prelude::*;
+    ///
+    /// /// Tells the time.
+    /// struct Clock;
+    ///
+    /// impl Clock {
+    ///     fn tell(&mut self, time: i64, cx: &mut ProcessorContext<'_, (), i64>) -> Outcome {
+    ///         cx.forward(Record::new(&(), &time, time))
+    ///     }
+    /// }
+    ///
+    /// impl Processor<Keyless, str> for Clock {
+    ///     type KeyOut = ();
+    ///     type ValueOut = i64;
+    ///     fn init(&mut self, cx: &mut InitContext<'_, Self, (), i64>) -> Outcome {
+    ///         cx.schedule(Duration::from_millis(10), PunctuationType::WallClockTime, Self::tell);
+    ///         Ok(())
+    ///     }
+    ///     fn process(&mut self, _: Record<'_, Keyless, str>, _: &mut ProcessorContext<'_, (), i64>) -> Outcome {
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let builder = TopologyBuilder::new("clock");
+    /// builder.stream::<Keyless, str>("lines").process(|| Clock).map(|(), time| (Keyless, *time)).to("times");
+    ///
+    /// let mut driver = TopologyTestDriver::new(builder.build())?;
+    /// for millis in [9, 1, 25] {
+    ///     driver.advance_wall_clock(Duration::from_millis(millis))?;
+    /// }
+    /// assert_eq!(driver.read_values::<i64>("times")?, [10, 35]);
+    /// # Ok::<(), streams::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If a punctuator fails and the policy of its error class is `fail`.
+    pub fn advance_wall_clock(&mut self, by: Duration) -> Result<()> {
         self.now = self
             .now
             .saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
+        for id in self.tasks.keys().copied().collect::<Vec<_>>() {
+            self.punctuate(id)?;
+            self.send_on(id)?;
+        }
+        self.process_repartitioned()
     }
 
     /// The wall clock, in milliseconds since the epoch.
@@ -67,8 +170,8 @@ impl TopologyTestDriver {
         self.now
     }
 
-    /// Pipes a record into partition 0 of a topic, by the serdes of its types.
-    pub fn pipe<K: TopicKey + ?Sized, V: HasSerde + ?Sized>(
+    /// Pipes a record into the partition of its key, by the serdes of its types.
+    pub fn pipe<K: TopicKey + ?Sized, V: TopicValue + ?Sized>(
         &mut self,
         topic: &str,
         key: &K,
@@ -76,22 +179,24 @@ impl TopologyTestDriver {
     ) -> Result<()> {
         let record = TestRecord::new(
             bytes(&K::KeySerde::default(), key)?,
-            bytes(&V::Serde::default(), value)?,
+            bytes(&V::ValueSerde::default(), value)?,
         );
-        self.pipe_raw(topic, 0, &record)
+        self.pipe_raw(topic, partition_of(&record, self.partitions), &record)
     }
 
-    /// Pipes a record with time and headers into partition 0 of a topic.
-    pub fn pipe_record<K: TopicKey, V: HasSerde>(
+    /// Pipes a record with time and headers into the partition of its key.
+    pub fn pipe_record<K: TopicKey, V: TopicValue>(
         &mut self,
         topic: &str,
         record: &TestRecord<K, V>,
     ) -> Result<()> {
-        self.pipe_record_to(topic, 0, record)
+        let key = bytes(&K::KeySerde::default(), &record.key)?;
+        let partition = partition_of(&TestRecord::new(key, None), self.partitions);
+        self.pipe_record_to(topic, partition, record)
     }
 
     /// Pipes a record into a partition of a topic.
-    pub fn pipe_record_to<K: TopicKey, V: HasSerde>(
+    pub fn pipe_record_to<K: TopicKey, V: TopicValue>(
         &mut self,
         topic: &str,
         partition: i32,
@@ -99,30 +204,120 @@ impl TopologyTestDriver {
     ) -> Result<()> {
         let record = TestRecord {
             key: bytes(&K::KeySerde::default(), &record.key)?,
-            value: bytes(&V::Serde::default(), &record.value)?,
+            value: bytes(&V::ValueSerde::default(), &record.value)?,
             timestamp: record.timestamp,
             headers: record.headers.clone(),
         };
         self.pipe_raw(topic, partition, &record)
     }
 
-    /// Pipes bytes into a partition of a topic.
+    /// Pipes bytes into a partition of a topic. What goes to repartition topics is processed before it returns.
     pub fn pipe_raw(&mut self, topic: &str, partition: i32, record: &RawRecord) -> Result<()> {
-        let Some((sub_topology, source)) = self.topology.source_of(topic) else {
-            let known: Vec<_> = self.topology.source_topics().collect();
+        self.run(topic, partition, record)?;
+        self.process_repartitioned()
+    }
+
+    pub(super) fn process_repartitioned(&mut self) -> Result<()> {
+        while let Some((topic, record)) = self.repartitioned() {
+            let partition = partition_of(&record, self.partitions_of(&topic));
+            self.run(&topic, partition, &record)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// A task, which is made when it is needed first.
+    pub(super) fn task(&mut self, id: TaskId) -> Result<&mut Task> {
+        match self.tasks.entry(id) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(place) => {
+                let globals = self.globals.clone();
+                let mut task = Task::new(&self.topology, id).with_globals(globals);
+                task.init(self.now)
+                    .map_err(|failed| failed.into_error(id))?;
+                Ok(place.insert(task))
+            }
+        }
+    }
+
+    /// Calls the punctuators of a task that are due.
+    pub(super) fn punctuate(&mut self, id: TaskId) -> Result<()> {
+        let now = self.now;
+        self.task(id)?.set_wall_clock(now);
+        while let Some(result) = self.task(id)?.punctuate() {
+            match result {
+                Ok(_) => self.take_outputs(id),
+                Err(failed) => self.punctuator_failed(failed, id)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn punctuator_failed(&mut self, failed: ProcessorFailure, id: TaskId) -> Result<()> {
+        match decide_punctuation(&self.topology.config().on_error, &failed) {
+            Decision::Fail => Err(failed.into_error(id)),
+            Decision::Skip => Ok(()),
+            Decision::DeadLetter { topic, headers } => {
+                let topic = topic.to_owned();
+                let waited = failed.released.as_deref();
+                let letter = TestRecord {
+                    key: waited.map(|record| record.key.clone()),
+                    value: waited.and_then(|record| record.value.clone()),
+                    timestamp: Some(waited.map_or(self.now, |record| record.timestamp)),
+                    headers,
+                };
+                self.write_dead_letter(topic, letter);
+                Ok(())
+            }
+        }
+    }
+
+    fn write_dead_letter(&mut self, topic: String, record: RawRecord) {
+        self.outputs.entry(topic).or_default().push_back(record);
+    }
+
+    fn take_outputs(&mut self, id: TaskId) {
+        if let Some(task) = self.tasks.get_mut(&id) {
+            take_outputs(task, &mut self.outputs);
+        }
+    }
+
+    /// The next record that waits in a topic of the topology's own.
+    fn repartitioned(&mut self) -> Option<(String, RawRecord)> {
+        let read = |topic: &str| self.topology.source_of(topic).is_some();
+        let (topic, waiting) = self
+            .outputs
+            .iter_mut()
+            .find(|(t, q)| !q.is_empty() && read(t))?;
+        Some((topic.clone(), waiting.pop_front()?))
+    }
+
+    /// How many partitions a topic has that the topology reads.
+    fn partitions_of(&self, topic: &str) -> i32 {
+        let graph = self.topology.graph();
+        let read = graph.topics.iter().find(|read| read.name == topic);
+        let own = read.and_then(|read| match &read.topic {
+            TopicRef::Repartition(id) => graph.repartitions.get(id.0)?.partitions,
+            TopicRef::External(_) => None,
+        });
+        own.unwrap_or(self.partitions)
+    }
+
+    fn run(&mut self, topic: &str, partition: i32, record: &RawRecord) -> Result<()> {
+        let Some(reader) = self.reader_of(topic, partition) else {
+            let known = self.topology.source_topics();
+            let known: Vec<_> = known.chain(self.topology.global_topics()).collect();
             return Err(Error::Topology(format!(
                 "the topology does not read `{topic}`; it reads {}",
                 known.join(", ")
             )));
         };
-        let id = TaskId {
-            sub_topology,
-            partition,
-        };
-        let task = self
-            .tasks
-            .entry(id)
-            .or_insert_with(|| Task::new(&self.topology, id));
+        if let Reader::Task(id, _) = &reader {
+            self.task(*id)?;
+        }
         let next_offset = self
             .offsets
             .entry((topic.to_owned(), partition))
@@ -137,29 +332,65 @@ impl TopologyTestDriver {
             offset,
             headers: &record.headers,
         };
-        let failure = match catch_unwind(AssertUnwindSafe(|| task.process(source, input))) {
-            Ok(Ok(())) => {
-                take_outputs(task, &mut self.outputs);
-                return Ok(());
-            }
-            Ok(Err(failure)) => *failure,
-            Err(panic) => {
-                task.recover_from_panic();
-                Failure::panicked(panic_message(&*panic))
-            }
-        };
-        self.failed(
-            &failure,
-            &Location {
+        if let Err(failure) = self.process(&reader, input) {
+            let at = Location {
                 topic,
                 partition,
                 offset,
-            },
-            TestRecord {
-                timestamp: Some(timestamp),
-                ..record.clone()
-            },
-        )
+            };
+            let timestamp = Some(timestamp);
+            let record = record.clone();
+            self.failed(
+                &failure,
+                &at,
+                TestRecord {
+                    timestamp,
+                    ..record
+                },
+            )?;
+        }
+        match reader {
+            Reader::Task(id, _) => {
+                self.punctuate(id)?;
+                self.send_on(id)
+            }
+            Reader::GlobalTable(_) => Ok(()),
+        }
+    }
+
+    /// Who reads a topic.
+    fn reader_of(&self, topic: &str, partition: i32) -> Option<Reader> {
+        let mut tables = self.topology.graph().global_tables.iter();
+        if let Some(table) = tables.find(|table| table.topic == topic) {
+            return Some(Reader::GlobalTable(table.reader.clone()));
+        }
+        let (sub_topology, source) = self.topology.source_of(topic)?;
+        let id = TaskId {
+            sub_topology,
+            partition,
+        };
+        Some(Reader::Task(id, source))
+    }
+
+    fn process(&mut self, reader: &Reader, input: InputRecord<'_>) -> Result<(), Box<Failure>> {
+        let (id, source) = match reader {
+            Reader::GlobalTable(reader) => return reader.process(&self.globals, input),
+            Reader::Task(id, source) => (*id, *source),
+        };
+        let Some(task) = self.tasks.get_mut(&id) else {
+            return Ok(());
+        };
+        match catch_unwind(AssertUnwindSafe(|| task.process(source, input))) {
+            Ok(Ok(())) => {
+                take_outputs(task, &mut self.outputs);
+                Ok(())
+            }
+            Ok(Err(failure)) => Err(failure),
+            Err(panic) => {
+                task.recover_from_panic();
+                Err(Box::new(Failure::of_panic(&*panic)))
+            }
+        }
     }
 
     fn failed(
@@ -181,66 +412,18 @@ impl TopologyTestDriver {
                 headers
                     .iter()
                     .for_each(|(name, value)| record.headers.add(name, value));
-                self.outputs
-                    .entry(topic.to_owned())
-                    .or_default()
-                    .push_back(record);
+                let topic = topic.to_owned();
+                self.write_dead_letter(topic, record);
                 Ok(())
             }
         }
     }
+}
 
-    /// Reads all that was written to a topic and not read yet.
-    pub fn read<K, V>(&mut self, topic: &str) -> Result<Vec<TestRecord<K, V>>>
-    where
-        K: TopicKey<KeySerde: Serde<K>>,
-        V: HasSerde<Serde: Serde<V>>,
-    {
-        self.read_raw(topic)
-            .into_iter()
-            .enumerate()
-            .map(|(at, record)| typed(topic, at, record))
-            .collect()
-    }
-
-    /// Reads the values that were written to a topic and not read yet.
-    pub fn read_values<V: HasSerde<Serde: Serde<V>>>(&mut self, topic: &str) -> Result<Vec<V>> {
-        Ok(self
-            .read::<crate::Keyless, V>(topic)?
-            .into_iter()
-            .map(|record| record.value)
-            .collect())
-    }
-
-    /// Reads the keys and values that were written to a topic and not read yet.
-    pub fn read_key_values<K, V>(&mut self, topic: &str) -> Result<Vec<(K, V)>>
-    where
-        K: TopicKey<KeySerde: Serde<K>>,
-        V: HasSerde<Serde: Serde<V>>,
-    {
-        Ok(self
-            .read::<K, V>(topic)?
-            .into_iter()
-            .map(|record| (record.key, record.value))
-            .collect())
-    }
-
-    /// Reads all that was written to a topic and not read yet, as bytes.
-    pub fn read_raw(&mut self, topic: &str) -> Vec<RawRecord> {
-        self.outputs.remove(topic).unwrap_or_default().into()
-    }
-
-    /// Reads all that was written to any topic and not read yet, topic by topic.
-    pub fn read_all_raw(&mut self) -> Vec<(String, RawRecord)> {
-        let topics = std::mem::take(&mut self.outputs).into_iter();
-        topics
-            .flat_map(|(topic, records)| {
-                records
-                    .into_iter()
-                    .map(move |record| (topic.clone(), record))
-            })
-            .collect()
-    }
+/// The partition that a record's key belongs to.
+fn partition_of(record: &RawRecord, partitions: i32) -> i32 {
+    let key = record.key.as_deref();
+    key.map_or(0, |key| partition_for_key(key, partitions))
 }
 
 fn take_outputs(task: &mut Task, outputs: &mut BTreeMap<String, VecDeque<RawRecord>>) {
@@ -256,7 +439,7 @@ fn take_outputs(task: &mut Task, outputs: &mut BTreeMap<String, VecDeque<RawReco
             .or_default()
             .push_back(copy);
     }
-    task.clear_staged();
+    task.accept();
 }
 
 fn bytes<T: ?Sized>(serde: &impl Serializer<T>, value: &T) -> Result<Option<Vec<u8>>> {
@@ -267,149 +450,5 @@ fn bytes<T: ?Sized>(serde: &impl Serializer<T>, value: &T) -> Result<Option<Vec<
         Err(error) => Err(Error::Topology(format!(
             "the test's own record cannot be written: {error}"
         ))),
-    }
-}
-
-fn typed<K, V>(topic: &str, at: usize, record: RawRecord) -> Result<TestRecord<K, V>>
-where
-    K: TopicKey<KeySerde: Serde<K>>,
-    V: HasSerde<Serde: Serde<V>>,
-{
-    let unreadable = |part: &'static str| {
-        move |error| Error::Record {
-            class: ErrorClass::Deserialize.to_string(),
-            topic: topic.to_owned(),
-            partition: 0,
-            offset: i64::try_from(at).unwrap_or(i64::MAX),
-            reason: format!("the test cannot read the {part}: {error}"),
-        }
-    };
-    let key = own(&K::KeySerde::default(), record.key.as_deref()).map_err(unreadable("key"))?;
-    let value = own(&V::Serde::default(), record.value.as_deref()).map_err(unreadable("value"))?;
-    Ok(TestRecord {
-        key,
-        value,
-        timestamp: record.timestamp,
-        headers: record.headers,
-    })
-}
-
-fn own<T>(serde: &impl Serde<T>, bytes: Option<&[u8]>) -> Result<T, crate::serde::SerdeError> {
-    match bytes {
-        Some(bytes) => serde.deserialize(bytes),
-        None => serde.deserialize_null(),
-    }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
-    use super::*;
-    use crate::prelude::*;
-
-    fn driver(configure: impl Fn(&TopologyBuilder)) -> TopologyTestDriver {
-        let builder = TopologyBuilder::new("app");
-        configure(&builder);
-        builder.stream::<String, i64>("in").to("out");
-        TopologyTestDriver::new(builder.build()).unwrap()
-    }
-
-    fn unreadable() -> RawRecord {
-        TestRecord::new(Some(b"k".to_vec()), Some(b"abc".to_vec())).at(9)
-    }
-
-    #[test]
-    fn a_topology_that_is_wrong_is_refused() {
-        let builder = TopologyBuilder::new("app");
-        builder.stream::<Keyless, str>("in").to("in");
-        assert!(TopologyTestDriver::new(builder.build()).is_err());
-    }
-
-    #[test]
-    fn a_topic_that_is_not_read_is_an_error_that_names_those_that_are() {
-        let error = driver(|_| ())
-            .pipe("inn", "k", &1_i64)
-            .unwrap_err()
-            .to_string();
-        assert_eq!(error, "the topology does not read `inn`; it reads in");
-    }
-
-    #[test]
-    fn a_record_without_a_time_gets_the_wall_clocks() {
-        let mut driver = driver(|_| ());
-        driver.advance_wall_clock(Duration::from_secs(2));
-        driver.pipe("in", "k", &1_i64).unwrap();
-        assert_eq!(driver.wall_clock(), 2_000);
-        assert_eq!(
-            driver.read::<String, i64>("out").unwrap(),
-            [TestRecord::new("k".to_owned(), 1).at(2_000)]
-        );
-    }
-
-    #[test]
-    fn what_was_read_is_gone() {
-        let mut driver = driver(|_| ());
-        driver.pipe("in", "k", &1_i64).unwrap();
-        assert_eq!(driver.read_raw("out").len(), 1);
-        assert!(driver.read_raw("out").is_empty());
-    }
-
-    #[test]
-    fn offsets_count_per_partition_and_failed_records_count() {
-        let mut driver = driver(|_| ());
-        for (partition, offset) in [(0, 0), (1, 0), (1, 1)] {
-            let error = driver
-                .pipe_raw("in", partition, &unreadable())
-                .unwrap_err()
-                .to_string();
-            assert!(
-                error.contains(&format!("offset {offset} of in-{partition}")),
-                "{error}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_record_that_cannot_be_read_goes_where_the_policy_says() {
-        let mut skipping = driver(|builder| builder.on_deserialize_error(ErrorPolicy::Skip));
-        skipping.pipe_raw("in", 0, &unreadable()).unwrap();
-        assert!(skipping.read_all_raw().is_empty());
-
-        let mut keeping = driver(|builder| {
-            builder.on_deserialize_error(ErrorPolicy::DeadLetter("dead".to_owned()))
-        });
-        keeping.pipe_raw("in", 0, &unreadable()).unwrap();
-        let dead = keeping.read_raw("dead");
-        let [letter] = dead.as_slice() else {
-            unreachable!("one letter, and not {dead:?}")
-        };
-        assert_eq!(
-            (&letter.key, &letter.value, letter.timestamp),
-            (&unreadable().key, &unreadable().value, Some(9))
-        );
-        let why = letter
-            .headers
-            .last("__streams.errors.message")
-            .flatten()
-            .unwrap();
-        assert_eq!(
-            String::from_utf8_lossy(why),
-            "the value cannot be read: a big-endian `i64` has 8 bytes, found 3"
-        );
-    }
-
-    #[test]
-    fn an_output_that_is_read_as_another_type_is_an_error() {
-        let mut driver = driver(|_| ());
-        driver.pipe("in", "k", &1_i64).unwrap();
-        let error = driver.read_values::<i16>("out").unwrap_err().to_string();
-        assert!(error.contains("the test cannot read the value"), "{error}");
     }
 }

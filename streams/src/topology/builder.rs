@@ -1,10 +1,12 @@
 //! Where a topology is drafted.
 
+use super::copartition::{self, Copartition};
 use super::graph::{Graph, SourceTopicReaders, Topology};
-use super::{Kind, NodeId, NodeSpec, check, names, sub_topology};
-use crate::config::{ErrorPolicy, Guarantee, JobConfig, OffsetReset};
-use crate::processor::Source;
-use std::any::Any;
+use super::internal::{RepartitionId, RepartitionSpec, TopicRef};
+use super::{GlobalTable, Kind, NodeId, NodeSpec, check, names, sub_topology};
+use crate::config::{ErrorPolicy, Guarantee, JobConfig, OffsetReset, StateBackend};
+use crate::processor::{GlobalReader, ProcessorSpec, Source};
+use crate::state::{GlobalId, Owner, StoreId, StoreKind, StoreSpec};
 use std::cell::{RefCell, RefMut};
 use std::panic::Location;
 use std::rc::Rc;
@@ -13,8 +15,10 @@ use std::time::Duration;
 
 /// Makes the reader of a source, and with it all that follows.
 pub(crate) type LinkSource = Box<dyn FnOnce() -> Box<dyn Source>>;
-/// Makes a task's own instance of a processor.
-pub(crate) type Supplier = Box<dyn Fn() -> Box<dyn Any + Send> + Send + Sync>;
+/// Links what no source leads to.
+pub(crate) type Link = Box<dyn FnOnce()>;
+/// Makes what a task needs of a user's processor.
+pub(crate) type LinkProcessor = Box<dyn FnOnce() -> ProcessorSpec>;
 
 /// A graph that is being drafted: what `#[topology]` expands to, and what builds topologies that are only known at run
 /// time. A cheap handle; clones draft the same graph.
@@ -35,11 +39,26 @@ struct Draft {
     config: JobConfig,
     nodes: Vec<NodeSpec>,
     scopes: Vec<String>,
-    sources: Vec<(String, LinkSource)>,
-    sink_topics: Vec<String>,
-    suppliers: Vec<Supplier>,
+    sources: Vec<(TopicRef, LinkSource)>,
+    sink_topics: Vec<TopicRef>,
+    links: Vec<Link>,
+    processors: Vec<LinkProcessor>,
+    stores: Vec<StoreSpec>,
+    repartitions: Vec<RepartitionSpec>,
+    copartitions: Vec<Copartition>,
+    global_tables: Vec<GlobalTable>,
     errors: Vec<String>,
     built: bool,
+}
+
+impl Draft {
+    /// What an operator that is added now is called after.
+    fn scope(&self) -> String {
+        match self.scopes.last() {
+            Some(scope) => scope.clone(),
+            None => self.config.application_id.clone(),
+        }
+    }
 }
 
 /// While it lives, operators are called after its name. See [`TopologyBuilder::name_scope`].
@@ -62,7 +81,12 @@ impl TopologyBuilder {
             scopes: Vec::new(),
             sources: Vec::new(),
             sink_topics: Vec::new(),
-            suppliers: Vec::new(),
+            links: Vec::new(),
+            processors: Vec::new(),
+            stores: Vec::new(),
+            repartitions: Vec::new(),
+            copartitions: Vec::new(),
+            global_tables: Vec::new(),
             errors: Vec::new(),
             built: false,
         })))
@@ -103,6 +127,16 @@ impl TopologyBuilder {
         self.draft().config.offset_reset = reset;
     }
 
+    /// Where stores are kept that do not say it themselves ([`KTable::state_backend`](crate::KTable::state_backend)).
+    pub fn state_backend(&self, backend: StateBackend) {
+        self.draft().config.state_backend = backend;
+    }
+
+    /// How many bytes a process holds of updates of tables, so that they are sent on once a checkpoint, and not one by one.
+    pub fn statestore_cache_max_bytes(&self, bytes: usize) {
+        self.draft().config.statestore_cache_max_bytes = bytes;
+    }
+
     /// What becomes of a record that cannot be read.
     pub fn on_deserialize_error(&self, policy: ErrorPolicy) {
         self.draft().config.on_error.deserialize = policy;
@@ -134,17 +168,19 @@ impl TopologyBuilder {
         let at = Location::caller();
         let sources = std::mem::take(&mut self.draft().sources);
         // Nothing of the draft is borrowed while links run: they belong to the user's operators.
-        let mut topics: Vec<SourceTopicReaders> = Vec::new();
+        let mut readers: Vec<(TopicRef, Vec<Box<dyn Source>>)> = Vec::new();
         for (topic, link) in sources {
             let reader = link();
-            match topics.iter_mut().find(|t| t.name == topic) {
-                Some(known) => known.readers.push(reader),
-                None => topics.push(SourceTopicReaders {
-                    name: topic,
-                    readers: vec![reader],
-                }),
+            match readers.iter_mut().find(|(known, _)| *known == topic) {
+                Some((_, readers)) => readers.push(reader),
+                None => readers.push((topic, vec![reader])),
             }
         }
+        let links = std::mem::take(&mut self.draft().links);
+        links.into_iter().for_each(|link| link());
+        let processors = std::mem::take(&mut self.draft().processors);
+        let processors = processors.into_iter().map(|link| link());
+        let processors: Arc<[ProcessorSpec]> = processors.collect();
         let mut draft = self.draft();
         if std::mem::replace(&mut draft.built, true) {
             draft.errors.push(format!(
@@ -152,25 +188,49 @@ impl TopologyBuilder {
             ));
         }
         let mut nodes = draft.nodes.clone();
+        let mut stores = draft.stores.clone();
+        let mut repartitions = draft.repartitions.clone();
+        let mut global_tables = draft.global_tables.clone();
         let mut errors = draft.errors.clone();
         errors.extend(names::name_nodes(&mut nodes));
-        errors.extend(check::check(&nodes));
+        errors.extend(names::name_what_is_kept(
+            &nodes,
+            &mut stores,
+            &mut repartitions,
+            &mut global_tables,
+        ));
+        errors.extend(check::check(&nodes, &global_tables));
+        let topics: Vec<SourceTopicReaders> = readers.into_iter().map(Into::into).collect();
         let sub_topologies = sub_topology::split(&nodes, &topics);
-        let suppliers = std::mem::take(&mut draft.suppliers);
-        let sink_topics = draft.sink_topics.clone();
+        let kept_in_flow = kept_in_flow(&processors);
+        let copartitioned = copartition::groups(&nodes, &draft.copartitions);
         let graph = Graph {
             nodes,
             topics,
-            sink_topics,
-            suppliers,
+            sink_topics: draft.sink_topics.iter().cloned().map(Into::into).collect(),
+            processors,
+            stores,
+            kept_in_flow,
+            repartitions,
+            copartitioned,
+            global_tables,
             sub_topologies,
             errors,
         };
-        Topology::new(Arc::new(graph), Arc::new(draft.config.clone()))
+        Topology::new(graph, Arc::new(draft.config.clone()))
     }
 
     fn draft(&self) -> RefMut<'_, Draft> {
         self.0.borrow_mut()
+    }
+
+    /// Tells if what a node takes in belongs to another topology.
+    #[track_caller]
+    pub(crate) fn expect_same(&self, other: &Self) {
+        if !self.is_same_as(other) {
+            let at = Location::caller();
+            self.add_error(format!("{at}: the two sides belong to different topologies; both must come from one builder"));
+        }
     }
 
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
@@ -179,10 +239,7 @@ impl TopologyBuilder {
 
     pub(crate) fn add(&self, mut node: NodeSpec) -> NodeId {
         let mut draft = self.draft();
-        node.scope = match draft.scopes.last() {
-            Some(scope) => scope.clone(),
-            None => draft.config.application_id.clone(),
-        };
+        node.scope = draft.scope();
         draft.nodes.push(node);
         NodeId(draft.nodes.len() - 1)
     }
@@ -193,24 +250,142 @@ impl TopologyBuilder {
         at: &'static Location<'static>,
         link: LinkSource,
     ) -> NodeId {
-        self.draft().sources.push((topic.to_owned(), link));
-        self.add(NodeSpec::new(Kind::Source(topic.to_owned()), &[], at))
+        let topic = TopicRef::External(topic.to_owned());
+        self.add_source_of(topic, at, link)
+    }
+
+    pub(crate) fn add_source_of(
+        &self,
+        topic: TopicRef,
+        at: &'static Location<'static>,
+        link: LinkSource,
+    ) -> NodeId {
+        let node = self.add(NodeSpec::new(Kind::Source(topic.clone()), &[], at));
+        self.add_reader(topic, link);
+        node
+    }
+
+    /// What reads a topic; its node is the caller's.
+    pub(crate) fn add_reader(&self, topic: TopicRef, link: LinkSource) {
+        self.draft().sources.push((topic, link));
     }
 
     /// The number of a topic that is written to.
-    pub(crate) fn sink_topic(&self, topic: &str) -> usize {
+    pub(crate) fn sink_topic(&self, topic: TopicRef) -> usize {
         let topics = &mut self.draft().sink_topics;
-        topics.iter().position(|t| t == topic).unwrap_or_else(|| {
-            topics.push(topic.to_owned());
+        topics.iter().position(|t| *t == topic).unwrap_or_else(|| {
+            topics.push(topic);
             topics.len() - 1
         })
     }
 
-    /// The slot of a processor's instances.
-    pub(crate) fn add_supplier(&self, supplier: Supplier) -> usize {
-        let suppliers = &mut self.draft().suppliers;
-        suppliers.push(supplier);
-        suppliers.len() - 1
+    /// A store: of a node that is drafted already, or a user's own.
+    pub(crate) fn add_store(&self, store: StoreSpec) -> StoreId {
+        let mut draft = self.draft();
+        let id = StoreId(draft.stores.len());
+        if let Owner::Node(owner) = store.owner
+            && let Some(owner) = draft.nodes.get_mut(owner.0)
+        {
+            owner.stores.push(id);
+        }
+        draft.stores.push(store);
+        id
+    }
+
+    /// Has a store be of another kind.
+    pub(crate) fn set_store_kind(&self, store: StoreId, kind: StoreKind) {
+        if let Some(store) = self.draft().stores.get_mut(store.0) {
+            store.kind = kind;
+        }
+    }
+
+    /// Has a store be kept here, whatever the job says.
+    pub(crate) fn set_store_backend(&self, store: StoreId, backend: StateBackend) {
+        if let Some(store) = self.draft().stores.get_mut(store.0) {
+            store.backend = Some(backend);
+        }
+    }
+
+    /// Tells that a node reads or writes a store that another node owns: both run in one task.
+    pub(crate) fn connect_store(&self, node: NodeId, store: StoreId) {
+        if let Some(node) = self.draft().nodes.get_mut(node.0) {
+            node.stores.push(store);
+        }
+    }
+
+    pub(crate) fn add_repartition(&self, repartition: RepartitionSpec) -> RepartitionId {
+        let repartitions = &mut self.draft().repartitions;
+        repartitions.push(repartition);
+        RepartitionId(repartitions.len() - 1)
+    }
+
+    /// Tells that a node takes records of equal keys from behind these nodes: the topics that they come from need equal
+    /// numbers of partitions.
+    pub(crate) fn copartition(&self, at: NodeId, inputs: &[NodeId]) {
+        self.draft().copartitions.push(Copartition {
+            at,
+            inputs: inputs.to_vec(),
+        });
+    }
+
+    /// Calls a repartition topic after the node that it is there for.
+    pub(crate) fn name_repartition_after(&self, repartition: RepartitionId, owner: NodeId) {
+        if let Some(repartition) = self.draft().repartitions.get_mut(repartition.0) {
+            repartition.owner = Some(owner);
+        }
+    }
+
+    /// What is linked when the topology is built, though no source leads to it by itself.
+    pub(crate) fn add_link(&self, link: Link) {
+        self.draft().links.push(link);
+    }
+
+    /// The slot of a processor's instances, which are told what to do by what `link` makes.
+    pub(crate) fn add_processor(&self, link: impl FnOnce(usize) -> LinkProcessor) -> usize {
+        let processors = &mut self.draft().processors;
+        let slot = processors.len();
+        processors.push(link(slot));
+        slot
+    }
+
+    /// Tells that what `parent` forwards goes to `node` too.
+    pub(crate) fn add_parent(&self, node: NodeId, parent: NodeId) {
+        if let Some(node) = self.draft().nodes.get_mut(node.0) {
+            node.parents.push(parent);
+        }
+    }
+
+    pub(crate) fn add_global_table(
+        &self,
+        topic: &str,
+        at: &'static Location<'static>,
+        reader: impl FnOnce(GlobalId) -> Arc<dyn GlobalReader>,
+    ) -> GlobalId {
+        let mut draft = self.draft();
+        let id = GlobalId(draft.global_tables.len());
+        let scope = draft.scope();
+        draft.global_tables.push(GlobalTable {
+            topic: topic.to_owned(),
+            reader: reader(id),
+            at,
+            scope,
+            explicit: None,
+            backend: None,
+            name: String::new(),
+        });
+        id
+    }
+
+    pub(crate) fn set_global_backend(&self, table: GlobalId, backend: StateBackend) {
+        if let Some(table) = self.draft().global_tables.get_mut(table.0) {
+            table.backend = Some(backend);
+        }
+    }
+
+    pub(crate) fn rename_global(&self, table: GlobalId, name: &str) {
+        if let Some(table) = self.draft().global_tables.get_mut(table.0) {
+            table.explicit = Some(name.to_owned());
+        }
     }
 
     pub(crate) fn add_error(&self, error: String) {
@@ -222,4 +397,17 @@ impl TopologyBuilder {
             node.explicit = Some(name.to_owned());
         }
     }
+}
+
+/// The slots of the tables that are kept, none before one that leads to it: by their nodes, which are drafted in that order.
+/// (What a processor's further output leads to may be drafted before the processor, but no table is there in the same task:
+/// a repartition topic is between them.)
+fn kept_in_flow(processors: &[ProcessorSpec]) -> Vec<usize> {
+    let slots = processors.iter().enumerate();
+    let mut kept: Vec<(NodeId, usize)> = slots
+        .filter(|(_, spec)| spec.table.is_some())
+        .map(|(slot, spec)| (spec.node, slot))
+        .collect();
+    kept.sort_unstable();
+    kept.into_iter().map(|(_, slot)| slot).collect()
 }

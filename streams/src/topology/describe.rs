@@ -1,8 +1,10 @@
 //! What a topology consists of: as text in the manner of Kafka Streams, as Mermaid and DOT for pictures, as JSON for
 //! programs.
 
-use super::{Kind, NodeId, NodeSpec, Topology};
+use super::{CopartitionGroup, GlobalTable, Kind, NodeId, NodeSpec, TopicRef, Topology};
+use crate::state::{StoreId, StoreSpec};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 /// A topology, described. Its `Display` is the text.
@@ -33,6 +35,24 @@ use std::fmt::{self, Write};
 pub struct Description {
     application_id: String,
     sub_topologies: Vec<Vec<Node>>,
+    global_tables: Vec<Global>,
+    changelogs: BTreeMap<String, String>,
+    repartitions: Vec<Repartition>,
+    copartitioned: Vec<Vec<String>>,
+}
+
+/// A repartition topic, with the number of its partitions if the user has chosen it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Repartition {
+    topic: String,
+    partitions: Option<i32>,
+}
+
+/// A global table: no part of any sub-topology.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Global {
+    store: String,
+    topic: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +60,9 @@ struct Node {
     id: NodeId,
     name: String,
     kind: Kind,
+    /// The topic that it reads or writes, as far as it is known.
+    topic: Option<String>,
+    stores: Vec<String>,
     parents: Vec<Neighbour>,
     children: Vec<Neighbour>,
 }
@@ -52,14 +75,23 @@ struct Neighbour {
 
 impl Description {
     pub(super) fn new(topology: &Topology) -> Self {
-        let nodes = &topology.graph().nodes;
-        let describe = |id: &NodeId| Some(Node::new(nodes, *id, nodes.get(id.0)?));
+        let describe =
+            |id: &NodeId| Some(Node::new(topology, *id, topology.graph().nodes.get(id.0)?));
         let sub_topologies = topology.sub_topologies().iter();
         Self {
             application_id: topology.application_id().to_owned(),
             sub_topologies: sub_topologies
                 .map(|sub| sub.nodes.iter().filter_map(describe).collect())
                 .collect(),
+            global_tables: topology
+                .graph()
+                .global_tables
+                .iter()
+                .map(Global::new)
+                .collect(),
+            changelogs: topology.changelogs(),
+            repartitions: topology.repartitions(),
+            copartitioned: topology.copartitioned_topics(),
         }
     }
 
@@ -77,6 +109,9 @@ impl Description {
                 let _ = writeln!(text, "    n{}{open}\"{}\"{close}", node.id.0, node.label());
             }
             text.push_str("  end\n");
+        }
+        for (at, table) in self.global_tables.iter().enumerate() {
+            let _ = writeln!(text, "  g{at}[(\"{}\")]", table.label());
         }
         for (from, to) in self.edges() {
             let _ = writeln!(text, "  n{from} --> n{to}");
@@ -107,6 +142,10 @@ impl Description {
             }
             text.push_str("  }\n");
         }
+        for (at, table) in self.global_tables.iter().enumerate() {
+            let label = table.label();
+            let _ = writeln!(text, "  g{at} [label=\"{label}\", shape=cylinder];");
+        }
         for (from, to) in self.edges() {
             let _ = writeln!(text, "  n{from} -> n{to};");
         }
@@ -120,10 +159,23 @@ impl Description {
             .sub_topologies
             .iter()
             .enumerate()
-            .map(|(id, nodes)| sub_topology_json(id, nodes))
+            .map(|(id, nodes)| sub_topology_json(id, nodes, &self.changelogs))
             .collect();
-        let value =
-            json!({ "application_id": self.application_id, "sub_topologies": sub_topologies });
+        let global_tables = self.global_tables.iter();
+        let global_tables: Vec<Value> = global_tables
+            .map(|table| json!({ "store": table.store, "topic": table.topic }))
+            .collect();
+        let repartitions = self.repartitions.iter();
+        let repartitions: Vec<Value> = repartitions
+            .map(|topic| json!({ "topic": topic.topic, "partitions": topic.partitions }))
+            .collect();
+        let value = json!({
+            "application_id": self.application_id,
+            "sub_topologies": sub_topologies,
+            "repartition_topics": repartitions,
+            "copartitioned": self.copartitioned,
+            "global_tables": global_tables,
+        });
         format!("{value:#}")
     }
 
@@ -133,8 +185,75 @@ impl Description {
     }
 }
 
+impl Global {
+    fn new(table: &GlobalTable) -> Self {
+        Self {
+            store: table.name.clone(),
+            topic: table.topic.clone(),
+        }
+    }
+
+    fn label(&self) -> String {
+        let Self { store, topic } = self;
+        format!("global {store}, of {topic}")
+    }
+}
+
+impl Topology {
+    /// The changelog topic of each store.
+    fn changelogs(&self) -> BTreeMap<String, String> {
+        let stores = self.graph().stores.iter();
+        let changelog = |store: &StoreSpec| store.changelog_topic(self.application_id());
+        stores
+            .map(|store| (store.name.clone(), changelog(store)))
+            .collect()
+    }
+
+    fn repartitions(&self) -> Vec<Repartition> {
+        let repartitions = self.graph().repartitions.iter();
+        repartitions
+            .map(|repartition| Repartition {
+                topic: repartition.topic(self.application_id()),
+                partitions: repartition.partitions,
+            })
+            .collect()
+    }
+
+    /// Topics that need equal numbers of partitions, group by group, by their names on the cluster.
+    fn copartitioned_topics(&self) -> Vec<Vec<String>> {
+        let names = |group: &CopartitionGroup| {
+            let topics = group.topics.iter();
+            topics.filter_map(|topic| self.name_of(topic)).collect()
+        };
+        self.graph().copartitioned.iter().map(names).collect()
+    }
+
+    fn topic_of(&self, kind: &Kind) -> Option<String> {
+        let (Kind::Source(topic) | Kind::Sink(topic)) = kind else {
+            return None;
+        };
+        self.name_of(topic)
+    }
+
+    fn name_of(&self, topic: &TopicRef) -> Option<String> {
+        match topic {
+            TopicRef::External(name) => Some(name.clone()),
+            TopicRef::Repartition(id) => {
+                let repartition = self.graph().repartitions.get(id.0)?;
+                Some(repartition.topic(self.application_id()))
+            }
+        }
+    }
+
+    fn store_names(&self, stores: &[StoreId]) -> Vec<String> {
+        let name = |id: &StoreId| Some(self.graph().stores.get(id.0)?.name.clone());
+        stores.iter().filter_map(name).collect()
+    }
+}
+
 impl Node {
-    fn new(nodes: &[NodeSpec], id: NodeId, spec: &NodeSpec) -> Self {
+    fn new(topology: &Topology, id: NodeId, spec: &NodeSpec) -> Self {
+        let nodes = &topology.graph().nodes;
         let neighbour = |id: NodeId| {
             Some(Neighbour {
                 id,
@@ -148,17 +267,18 @@ impl Node {
             id,
             name: spec.name.clone(),
             kind: spec.kind.clone(),
+            topic: topology.topic_of(&spec.kind),
+            stores: topology.store_names(&spec.stores),
             parents: spec.parents.iter().copied().filter_map(neighbour).collect(),
             children: children.filter_map(neighbour).collect(),
         }
     }
 
-    /// The topic that it reads or writes, as far as it is known.
+    /// The topic that it reads or writes.
     fn topic(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Source(topic) | Kind::Sink(topic) => Some(topic),
             Kind::DynamicSink => Some("chosen by the record"),
-            Kind::Operator(_) => None,
+            _ => self.topic.as_deref(),
         }
     }
 
@@ -180,21 +300,31 @@ fn names(neighbours: &[Neighbour]) -> Vec<&str> {
     neighbours.iter().map(|n| n.name.as_str()).collect()
 }
 
-fn sub_topology_json(id: usize, nodes: &[Node]) -> Value {
+fn sub_topology_json(id: usize, nodes: &[Node], changelogs: &BTreeMap<String, String>) -> Value {
     let (mut sources, mut sinks) = (Vec::new(), Vec::new());
+    let mut stores = Vec::new();
     for node in nodes {
-        let (topics, topic) = match &node.kind {
-            Kind::Source(topic) => (&mut sources, topic),
-            Kind::Sink(topic) => (&mut sinks, topic),
-            Kind::Operator(_) | Kind::DynamicSink => continue,
+        for store in &node.stores {
+            if !stores.contains(&store) {
+                stores.push(store);
+            }
+        }
+        let (topics, topic) = match (&node.kind, &node.topic) {
+            (Kind::Source(_), Some(topic)) => (&mut sources, topic),
+            (Kind::Sink(_), Some(topic)) => (&mut sinks, topic),
+            _ => continue,
         };
         // Two nodes may read or write the same topic.
         if !topics.contains(&topic) {
             topics.push(topic);
         }
     }
+    let stores: Vec<Value> = stores
+        .into_iter()
+        .map(|store| json!({ "name": store, "changelog": changelogs.get(store) }))
+        .collect();
     let nodes: Vec<Value> = nodes.iter().map(node_json).collect();
-    json!({ "id": id, "sources": sources, "sinks": sinks, "nodes": nodes })
+    json!({ "id": id, "sources": sources, "sinks": sinks, "stores": stores, "nodes": nodes })
 }
 
 fn node_json(node: &Node) -> Value {
@@ -206,9 +336,7 @@ fn node_json(node: &Node) -> Value {
     });
     if let Some(object) = value.as_object_mut() {
         match &node.kind {
-            Kind::Source(topic) | Kind::Sink(topic) => {
-                object.insert("topic".to_owned(), json!(topic))
-            }
+            Kind::Source(_) | Kind::Sink(_) => object.insert("topic".to_owned(), json!(node.topic)),
             Kind::Operator(operator) => object.insert("operator".to_owned(), json!(operator)),
             Kind::DynamicSink => object.insert("topic".to_owned(), Value::Null),
         };
@@ -223,6 +351,9 @@ impl fmt::Display for Description {
             writeln!(f, "  Sub-topology: {id}")?;
             nodes.iter().try_for_each(|node| node.fmt(f))?;
         }
+        for Global { store, topic } in &self.global_tables {
+            writeln!(f, "  Global table: {store} (topic: {topic})")?;
+        }
         Ok(())
     }
 }
@@ -231,7 +362,12 @@ impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "    {}: {}", self.role(), self.name)?;
         match (&self.kind, self.topic()) {
-            (Kind::Operator(operator), _) => writeln!(f, " ({operator})")?,
+            (Kind::Operator(operator), _) if self.stores.is_empty() => {
+                writeln!(f, " ({operator})")?
+            }
+            (Kind::Operator(operator), _) => {
+                writeln!(f, " ({operator}; stores: {})", self.stores.join(", "))?
+            }
             (_, topic) => writeln!(f, " (topic: {})", topic.unwrap_or_default())?,
         }
         for (arrow, neighbours) in [("-->", &self.children), ("<--", &self.parents)] {

@@ -5,8 +5,11 @@
 
 mod builder;
 mod check;
+mod copartition;
 mod describe;
+mod global;
 mod graph;
+mod internal;
 mod names;
 mod node;
 mod sub_topology;
@@ -15,5 +18,9 @@ pub use builder::{NameScope, TopologyBuilder};
 pub use describe::Description;
 pub use graph::Topology;
 
+pub(crate) use copartition::CopartitionGroup;
+pub(crate) use global::GlobalTable;
 pub(crate) use graph::Graph;
+pub(crate) use internal::{RepartitionId, RepartitionSpec, TopicRef};
 pub(crate) use node::{Kind, NodeId, NodeSpec};
+pub(crate) use sub_topology::SubTopology;

@@ -1,5 +1,7 @@
 //! A node as people see it.
 
+use super::TopicRef;
+use crate::state::StoreId;
 use std::panic::Location;
 
 /// A node, by its place in the draft.
@@ -10,11 +12,11 @@ pub(crate) struct NodeId(pub(crate) usize);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Reads a topic.
-    Source(String),
+    Source(TopicRef),
     /// An operator, by the name of its method.
     Operator(&'static str),
     /// Writes to a topic.
-    Sink(String),
+    Sink(TopicRef),
     /// Writes to topics that the records choose.
     DynamicSink,
 }
@@ -24,6 +26,8 @@ pub(crate) enum Kind {
 pub(crate) struct NodeSpec {
     pub(crate) kind: Kind,
     pub(crate) parents: Vec<NodeId>,
+    /// The stores that it reads or writes.
+    pub(crate) stores: Vec<StoreId>,
     /// Where the user called the operator.
     pub(crate) at: &'static Location<'static>,
     /// The innermost `let` around it, or the application.
@@ -39,6 +43,7 @@ impl NodeSpec {
         Self {
             kind,
             parents: parents.to_vec(),
+            stores: Vec::new(),
             at,
             scope: String::new(),
             explicit: None,

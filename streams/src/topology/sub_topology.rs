@@ -1,23 +1,19 @@
-//! Sub-topologies: what is connected, through edges or through a topic that is read twice, runs in one task.
+//! Sub-topologies: what is connected, through edges, a store, or a topic that is read twice, runs in one task.
 
 use super::graph::SourceTopicReaders;
 use super::{Kind, NodeId, NodeSpec};
 use crate::processor::SourceId;
+use crate::state::StoreId;
 
 /// A connected part of the graph.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SubTopology {
     pub(crate) id: usize,
     /// The topics that it reads; no other sub-topology reads them.
-    pub(crate) sources: Vec<SourceTopic>,
+    pub(crate) sources: Vec<SourceId>,
     pub(crate) nodes: Vec<NodeId>,
-}
-
-/// A topic that a sub-topology reads.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct SourceTopic {
-    pub(crate) topic: String,
-    pub(crate) source: SourceId,
+    /// The stores of its tasks.
+    pub(crate) stores: Vec<StoreId>,
 }
 
 /// Cuts the graph into sub-topologies, in the order of their first nodes.
@@ -36,6 +32,7 @@ pub(super) fn split(nodes: &[NodeSpec], topics: &[SourceTopicReaders]) -> Vec<Su
                         id,
                         sources: Vec::new(),
                         nodes: Vec::new(),
+                        stores: Vec::new(),
                     },
                 ));
                 id
@@ -45,13 +42,15 @@ pub(super) fn split(nodes: &[NodeSpec], topics: &[SourceTopicReaders]) -> Vec<Su
         };
         sub.nodes.push(NodeId(at));
         if let Kind::Source(topic) = &node.kind
-            && let Some(source) = topics.iter().position(|t| t.name == *topic)
-            && sub.sources.iter().all(|s| s.topic != *topic)
+            && let Some(source) = topics.iter().position(|t| t.topic == *topic)
+            && !sub.sources.contains(&SourceId(source))
         {
-            sub.sources.push(SourceTopic {
-                topic: topic.clone(),
-                source: SourceId(source),
-            });
+            sub.sources.push(SourceId(source));
+        }
+        for store in &node.stores {
+            if !sub.stores.contains(store) {
+                sub.stores.push(*store);
+            }
         }
     }
     subs.into_iter().map(|(_, sub)| sub).collect()
@@ -66,8 +65,12 @@ fn roots(nodes: &[NodeSpec]) -> Vec<usize> {
         }
         let reads_the_same =
             |other: &NodeSpec| matches!(node.kind, Kind::Source(_)) && other.kind == node.kind;
-        if let Some(other) = nodes.iter().take(at).position(reads_the_same) {
-            join(&mut roots, at, other);
+        let shares_a_store =
+            |other: &NodeSpec| other.stores.iter().any(|store| node.stores.contains(store));
+        for (before, other) in nodes.iter().enumerate().take(at) {
+            if reads_the_same(other) || shares_a_store(other) {
+                join(&mut roots, at, before);
+            }
         }
     }
     (0..nodes.len()).map(|node| root(&roots, node)).collect()
@@ -92,12 +95,16 @@ mod tests {
     #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
     use crate::prelude::*;
+    use crate::processor::SourceId;
 
     fn sources(topology: &Topology) -> Vec<Vec<&str>> {
         topology
             .sub_topologies()
             .iter()
-            .map(|s| s.sources.iter().map(|s| s.topic.as_str()).collect())
+            .map(|s| {
+                let topic = |s: &SourceId| topology.graph().topics[s.0].name.as_str();
+                s.sources.iter().map(topic).collect()
+            })
             .collect()
     }
 
@@ -124,6 +131,18 @@ mod tests {
         c.filter(|_, _| true).merge(&a).to("x");
         b.to("y");
         assert_eq!(sources(&builder.build()), [vec!["a", "c"], vec!["b"]]);
+    }
+
+    #[test]
+    fn a_store_connects_all_that_read_it() {
+        let builder = TopologyBuilder::new("app");
+        let [a, b] = ["a", "b"].map(|topic| builder.table::<str, String>(topic).named(topic));
+        let c = builder.stream::<Keyless, str>("c").filter(|_, _| true);
+        for table in [&a, &b] {
+            let store = table.view().stores()[0];
+            builder.connect_store(c.node(), store);
+        }
+        assert_eq!(sources(&builder.build()), [["a", "b", "c"]]);
     }
 
     #[test]

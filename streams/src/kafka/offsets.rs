@@ -1,0 +1,109 @@
+//! Where logs begin and end, for many partitions at once.
+
+use super::TopicPartition;
+use super::error::{ClientError, Remedy, code_of};
+use super::lists;
+use rdkafka::bindings as sys;
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
+use std::time::Duration;
+
+/// `rd_kafka_offsets_for_times`.
+type OffsetsForTimes<R> = unsafe extern "C" fn(
+    *mut sys::rd_kafka_t,
+    *mut sys::rd_kafka_topic_partition_list_t,
+    std::ffi::c_int,
+) -> R;
+
+/// An end of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogEnd {
+    /// The first offset that is still there.
+    First,
+    /// The offset behind the last record: the high watermark where the client reads uncommitted records, else the last
+    /// stable offset.
+    Last,
+}
+
+impl LogEnd {
+    /// As the protocol asks for it, in place of a timestamp (`org.apache.kafka.common.requests.ListOffsetsRequest`).
+    fn as_offset(self) -> Offset {
+        match self {
+            Self::First => Offset::Beginning,
+            Self::Last => Offset::End,
+        }
+    }
+}
+
+/// Asks the leaders of these partitions, one request a leader. The answers are in the order of the questions.
+pub(super) fn list_offsets<C: ClientContext>(
+    client: &Client<C>,
+    partitions: &[TopicPartition],
+    at: LogEnd,
+    timeout: Duration,
+) -> Result<Vec<i64>, ClientError> {
+    let doing = "asking for the ends of partitions";
+    let retriable = |error: ClientError| match error.code() {
+        // A leader that has just come does not know it yet, and a client whose broker is away may know no leader. That a topic
+        // is gone is told otherwise.
+        RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownPartition => {
+            error.with_remedy(Remedy::Retry)
+        }
+        _ => error,
+    };
+    let failed = |e: &KafkaError| retriable(ClientError::from_kafka(doing, e));
+    if partitions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for partition in partitions {
+        list.add_partition_offset(&partition.topic, partition.partition, at.as_offset())
+            .map_err(|e| failed(&e))?;
+    }
+    let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: C's enumerations are integers (`repr(i32)` in the binding): as a function that returns one, it cannot make a
+    // value that the binding's enumeration does not have, which a code that only a newer broker knows would be.
+    let offsets_for_times = unsafe {
+        std::mem::transmute::<OffsetsForTimes<sys::rd_kafka_resp_err_t>, OffsetsForTimes<i32>>(
+            sys::rd_kafka_offsets_for_times,
+        )
+    };
+    // SAFETY: client and list are alive through the call, which reads and writes the list only.
+    let code = unsafe { offsets_for_times(client.native_ptr(), list.ptr(), timeout) };
+    if code != 0 {
+        let code = code_of(code);
+        return Err(retriable(ClientError::new(doing, code, code.to_string())));
+    }
+    let offset_of = |partition: &TopicPartition| {
+        let unknown = || {
+            let code = RDKafkaErrorCode::UnknownPartition;
+            ClientError::new(doing, code, format!("{partition} was not answered"))
+        };
+        let found = list.find_partition(&partition.topic, partition.partition);
+        let found = found.ok_or_else(unknown)?;
+        match found.offset() {
+            Offset::Offset(offset) => Ok(offset),
+            _ => Err(unknown()),
+        }
+    };
+    lists::check(doing, &list).map_err(retriable)?;
+    partitions.iter().map(offset_of).collect()
+}
+
+/// The group's committed offsets; waits for transactions that are being completed.
+pub(super) fn committed<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+    timeout: Duration,
+) -> Result<Vec<(TopicPartition, i64)>, ClientError> {
+    let doing = "asking for committed offsets";
+    let committed = client
+        .committed_offsets(lists::of_partitions(partitions), timeout)
+        .map_err(|e| ClientError::from_kafka(doing, &e))?;
+    // An error of one partition must not be taken for "nothing committed": its records would be processed again.
+    lists::check(doing, &committed)?;
+    Ok(lists::offsets_of(&committed))
+}

@@ -1,0 +1,62 @@
+//! Records that waited in a buffer, and updates that waited in the record cache, and have left it: each is work of its own,
+//! apart from the record that released it, so that the one that fails is the one that is dealt with.
+
+use super::Headers;
+use std::collections::VecDeque;
+
+/// A record that has waited.
+#[derive(Debug)]
+pub(crate) struct Released {
+    /// The slot of its buffer, or of its table.
+    pub(crate) buffer: usize,
+    pub(crate) key: Vec<u8>,
+    /// `None` is a removal from a table.
+    pub(crate) value: Option<Vec<u8>>,
+    /// Of a table's update, what the record cache has kept: see [`Held`](super::Held).
+    pub(crate) old: Option<Vec<u8>>,
+    pub(crate) timestamp: i64,
+    pub(crate) headers: Headers,
+}
+
+/// What buffers have released in a task. It is empty between two records: whoever gives the task a record has it work off
+/// what that has released before anything is committed.
+#[derive(Debug, Default)]
+pub(crate) struct ReleasedRecords {
+    /// By the record that is being processed, which may still fail: its buffers then have them again.
+    pending: Vec<Released>,
+    waiting: VecDeque<Released>,
+}
+
+impl ReleasedRecords {
+    pub(crate) fn push(&mut self, released: Released) {
+        self.pending.push(released);
+    }
+
+    /// Between two records.
+    pub(crate) fn push_waiting(&mut self, released: Released) {
+        self.waiting.push_back(released);
+    }
+
+    /// The record is done.
+    #[inline]
+    pub(crate) fn keep(&mut self) {
+        if !self.pending.is_empty() {
+            self.waiting.extend(self.pending.drain(..));
+        }
+    }
+
+    /// The record has failed.
+    pub(crate) fn rollback(&mut self) {
+        self.pending.clear();
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// The next one, in the order in which they left.
+    pub(crate) fn take(&mut self) -> Option<Released> {
+        self.waiting.pop_front()
+    }
+}

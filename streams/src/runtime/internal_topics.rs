@@ -1,0 +1,411 @@
+//! The topics that belong to the job itself: how many partitions they have, whether they are as they have to be, and
+//! their creation.
+//!
+//! Names, partition counts and settings are those of Kafka Streams
+//! (`org.apache.kafka.streams.processor.internals.{RepartitionTopics, ChangelogTopics, InternalTopicConfig}`).
+
+use super::partition_counts::Counts;
+use super::startup::{ClusterReport, blocking};
+use crate::kafka::TopicPartition;
+use crate::kafka::admin::Admin;
+use crate::kafka::error::{ClientError, Remedy};
+use crate::kafka::properties::Properties;
+use crate::kafka::reader::PartitionReader;
+use crate::state::Backends;
+use crate::topology::{RepartitionId, Topology};
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// For metadata of the cluster.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// For the offsets of the job's group: a transaction of an instance that died may hold them back.
+const COMMITTED_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The pause after a question that may be answered a little later.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a topic that was created may take to be known to the cluster.
+const CREATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A topic of the job's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InternalTopic {
+    pub(crate) name: String,
+    pub(crate) partitions: i32,
+    pub(crate) purpose: Purpose,
+    settings: Vec<(&'static str, String)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Repartition,
+    /// Of the store of this name.
+    Changelog(String),
+}
+
+/// What a job has of its own on the cluster.
+pub(crate) struct Verified {
+    /// To be created.
+    pub(crate) missing: Vec<InternalTopic>,
+    /// The partitions of its repartition topics.
+    pub(crate) repartitions: Vec<TopicPartition>,
+    /// How many tasks there are to do.
+    pub(crate) tasks: usize,
+}
+
+/// The internal topics of a topology, given the partition counts of the topics that exist.
+fn plan(topology: &Topology, existing: &BTreeMap<String, i32>) -> Result<Vec<InternalTopic>> {
+    let counts = Counts::new(topology, existing)?;
+    let graph = topology.graph();
+    let mut topics = Vec::new();
+    for (id, repartition) in graph.repartitions.iter().enumerate() {
+        topics.push(InternalTopic {
+            name: repartition.topic(topology.application_id()),
+            partitions: counts.repartition(RepartitionId(id))?,
+            purpose: Purpose::Repartition,
+            settings: vec![
+                ("cleanup.policy", "delete".to_owned()),
+                // Records are deleted behind the commit, never by age.
+                ("retention.ms", "-1".to_owned()),
+                ("segment.bytes", "52428800".to_owned()),
+                ("message.timestamp.type", "CreateTime".to_owned()),
+            ],
+        });
+    }
+    for sub in topology.sub_topologies() {
+        for store in sub.stores.iter().filter_map(|id| graph.stores.get(id.0)) {
+            let mut settings = store.kind.changelog_settings();
+            settings.push(("message.timestamp.type", "CreateTime".to_owned()));
+            topics.push(InternalTopic {
+                name: store.changelog_topic(topology.application_id()),
+                partitions: counts.tasks(sub)?,
+                purpose: Purpose::Changelog(store.name.clone()),
+                settings,
+            });
+        }
+    }
+    Ok(topics)
+}
+
+/// The topics of a plan that are not there.
+fn missing<'p>(
+    plan: &'p [InternalTopic],
+    existing: &BTreeMap<String, i32>,
+) -> Vec<&'p InternalTopic> {
+    plan.iter()
+        .filter(|topic| !existing.contains_key(&topic.name))
+        .collect()
+}
+
+/// Topics that look like internal ones of this application and are not in the plan.
+fn orphans(
+    application_id: &str,
+    plan: &[InternalTopic],
+    existing: &BTreeMap<String, i32>,
+) -> Vec<String> {
+    let prefix = format!("{application_id}-");
+    let is_internal = |name: &&String| {
+        name.starts_with(&prefix)
+            && (name.ends_with("-changelog") || name.ends_with("-repartition"))
+            && plan.iter().all(|topic| topic.name != **name)
+    };
+    existing.keys().filter(is_internal).cloned().collect()
+}
+
+/// Whether the topics that are there have as many partitions as they need.
+fn check_partitions(plan: &[InternalTopic], existing: &BTreeMap<String, i32>) -> Result<()> {
+    for topic in plan {
+        match existing.get(&topic.name) {
+            Some(found) if *found != topic.partitions => {
+                return Err(Error::Cluster(format!(
+                    "the internal topic `{}` has {found} partitions where {} are needed, one for each task; were partitions \
+                     added to a source topic? Give it back the number it had, or reset the application, which makes its \
+                     state anew: delete its internal topics, the offsets of its group, and its state directories",
+                    topic.name, topic.partitions
+                )));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Checks the job's own topics, as far as they are there, and tells which ones are to be created.
+///
+/// A topic that is missing is no error by itself: an upgrade may need a new one. It is one where this instance has state
+/// of it, and where another topic of the job belongs to nothing any more: what is kept was renamed, and would be lost.
+pub(crate) async fn verify(
+    topology: &Topology,
+    properties: &Properties,
+    report: &ClusterReport,
+    stores: &Backends,
+) -> Result<Verified> {
+    let existing = &report.topics;
+    let plan = plan(topology, existing)?;
+    check_partitions(&plan, existing)?;
+    let missing = missing(&plan, existing);
+    if let Some(error) = missing.iter().find_map(|topic| vanished(topic, stores)) {
+        return Err(error);
+    }
+    let orphans = orphans(topology.application_id(), &plan, existing);
+    if !missing.is_empty() && has_run(topology, properties, report).await? {
+        if let Some(orphan) = orphans.first() {
+            return Err(renamed(topology, orphan, &missing));
+        }
+        for topic in &missing {
+            tracing::warn!(
+                "the job has run before, without the internal topic `{}`: what it keeps begins with the records that come now",
+                topic.name
+            );
+        }
+    }
+    if missing.is_empty() {
+        for orphan in &orphans {
+            tracing::warn!(
+                "`{orphan}` looks like an internal topic of this job, which does not use it; delete it if it is not needed"
+            );
+        }
+    }
+    let repartitions = plan.iter().filter(|t| t.purpose == Purpose::Repartition);
+    Ok(Verified {
+        missing: missing.into_iter().cloned().collect(),
+        repartitions: repartitions.flat_map(InternalTopic::partitions).collect(),
+        tasks: Counts::new(topology, existing)?.all_tasks(),
+    })
+}
+
+impl InternalTopic {
+    fn partitions(&self) -> impl Iterator<Item = TopicPartition> {
+        (0..self.partitions).map(|partition| TopicPartition::new(self.name.as_str(), partition))
+    }
+}
+
+fn vanished(topic: &InternalTopic, stores: &Backends) -> Option<Error> {
+    let Purpose::Changelog(store) = &topic.purpose else {
+        return None;
+    };
+    stores.knows(store).then(|| {
+        Error::Cluster(format!(
+            "the changelog topic `{}` is gone, but this instance has kept the state store `{store}`, which nobody could restore \
+             any more. Bring the topic back; or reset the application, which makes its state anew: delete its internal \
+             topics, the offsets of its group, and its state directories",
+            topic.name
+        ))
+    })
+}
+
+fn renamed(topology: &Topology, orphan: &str, missing: &[&InternalTopic]) -> Error {
+    let name = |topic: &str| {
+        let own = topic
+            .strip_prefix(topology.application_id())
+            .unwrap_or(topic);
+        let own = own.trim_start_matches('-');
+        let kept = own.strip_suffix("-changelog");
+        kept.or_else(|| own.strip_suffix("-repartition"))
+            .unwrap_or(own)
+            .to_owned()
+    };
+    let new = missing.first().map(|topic| topic.name.as_str());
+    let (old, new_topic) = (name(orphan), new.unwrap_or_default());
+    Error::Cluster(format!(
+        "the internal topic `{orphan}` belongs to nothing in this topology, and `{new_topic}` is new: was `let {old}` renamed to \
+         `let {}`? Call it `{old}` again, or give it that name with `.named(\"{old}\")`, so that it finds what it has kept; if \
+         that is not needed any more, delete the topic `{orphan}`",
+        name(new_topic)
+    ))
+}
+
+/// Whether the group has read anything; asked only where it matters.
+async fn has_run(
+    topology: &Topology,
+    properties: &Properties,
+    report: &ClusterReport,
+) -> Result<bool> {
+    let (properties, group) = (properties.clone(), topology.application_id().to_owned());
+    let partitions = report.source_partitions();
+    blocking(move || {
+        let reader = PartitionReader::new(&properties, &group).map_err(client)?;
+        let deadline = Instant::now() + COMMITTED_TIMEOUT;
+        loop {
+            match reader.committed(&partitions, COMMITTED_TIMEOUT) {
+                // A cluster that has just started has no coordinator yet.
+                Err(error) if error.remedy() == Remedy::Retry && Instant::now() < deadline => {
+                    std::thread::sleep(RETRY_PAUSE);
+                }
+                committed => return Ok(!committed.map_err(client)?.is_empty()),
+            }
+        }
+    })
+    .await
+}
+
+fn client(error: ClientError) -> Error {
+    Error::Client(error.to_string())
+}
+
+/// Creates topics and waits until the cluster knows them. Another instance may do so at the same time.
+pub(crate) async fn create(properties: &Properties, topics: &[InternalTopic]) -> Result<()> {
+    if topics.is_empty() {
+        return Ok(());
+    }
+    let admin = Arc::new(Admin::new(properties).map_err(client)?);
+    for topic in topics {
+        admin
+            .create_topic(&topic.name, topic.partitions, &topic.settings)
+            .await
+            .map_err(client)?;
+        tracing::info!(
+            "created the internal topic `{}` with {} partitions",
+            topic.name,
+            topic.partitions
+        );
+    }
+    let deadline = Instant::now() + CREATION_TIMEOUT;
+    loop {
+        let asked = Arc::clone(&admin);
+        let known = blocking(move || asked.topics(METADATA_TIMEOUT).map_err(client)).await?;
+        let Some(topic) = topics.iter().find(|t| !known.contains_key(&t.name)) else {
+            return Ok(());
+        };
+        if Instant::now() > deadline {
+            return Err(Error::Cluster(format!(
+                "the internal topic `{}` was created, but the cluster does not tell of it",
+                topic.name
+            )));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::prelude::*;
+
+    fn existing(topics: &[(&str, i32)]) -> BTreeMap<String, i32> {
+        topics.iter().map(|(t, n)| ((*t).to_owned(), *n)).collect()
+    }
+
+    fn by_length() -> Topology {
+        let builder = TopologyBuilder::new("app");
+        let words = builder.stream::<Option<String>, String>("words");
+        let counts = words.group_by(|_, word| word.len() as i64).count();
+        counts.named("by-length").to_stream().to("out");
+        builder.build()
+    }
+
+    #[test]
+    fn a_repartition_topic_has_as_many_partitions_as_the_sources_of_what_writes_it() {
+        let plan = plan(&by_length(), &existing(&[("words", 3), ("out", 1)])).unwrap();
+        let counts: Vec<(&str, i32)> = plan.iter().map(|t| (&*t.name, t.partitions)).collect();
+        assert_eq!(
+            counts,
+            [
+                ("app-by-length-repartition", 3),
+                ("app-by-length-changelog", 3)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_changelog_has_a_partition_for_each_task() {
+        let builder = TopologyBuilder::new("app");
+        let left = builder.stream::<str, str>("left");
+        let both = left.merge(&builder.stream("right"));
+        both.group_by_key().count().named("c").to_stream().to("out");
+        let topology = builder.build();
+        let topics = plan(&topology, &existing(&[("left", 5), ("right", 5)])).unwrap();
+        assert_eq!(topics.first().map(|t| t.partitions), Some(5));
+        // The partitions of one task would go to two members.
+        let uneven = existing(&[("left", 2), ("right", 5)]);
+        let error = plan(&topology, &uneven)
+            .map(|_| ())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("`left` has 2 partitions and `right` has 5")
+                && error.contains("`c`")
+                && error.contains("repartition"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_repartition_topic_has_as_many_partitions_as_what_is_merged_with_it() {
+        let builder = TopologyBuilder::new("app");
+        let left = builder.stream::<Option<String>, String>("left");
+        let by_length = left.select_key(|_, v| v.len() as i64).repartition();
+        let both = by_length.merge(&builder.stream("right"));
+        both.group_by_key().count().named("c").to_stream().to("out");
+        let topics = plan(&builder.build(), &existing(&[("left", 2), ("right", 5)])).unwrap();
+        assert_eq!(
+            topics.iter().map(|t| t.partitions).collect::<Vec<_>>(),
+            [5, 5]
+        );
+    }
+
+    #[test]
+    fn a_number_that_was_asked_for_is_not_changed_in_silence() {
+        let builder = TopologyBuilder::new("app");
+        let left = builder.stream::<Option<String>, String>("left");
+        let by_length = left
+            .select_key(|_, v| v.len() as i64)
+            .repartition_to(std::num::NonZero::new(3).unwrap());
+        let both = by_length.merge(&builder.stream("right"));
+        both.group_by_key().count().named("c").to_stream().to("out");
+        let topics = existing(&[("left", 2), ("right", 5)]);
+        let error = plan(&builder.build(), &topics).map(|_| ()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("has 3 partitions and `right` has 5"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_changelog_of_versions_is_compacted_behind_their_history() {
+        let builder = TopologyBuilder::new("app");
+        let table = builder.table::<str, String>("in").named("kept");
+        table
+            .versioned(Duration::from_secs(1))
+            .to_stream()
+            .to("out");
+        let plan = plan(&builder.build(), &existing(&[("in", 1)])).unwrap();
+        let lag = ("min.compaction.lag.ms", "86401000".to_owned());
+        assert!(plan.iter().any(|topic| topic.settings.contains(&lag)));
+    }
+
+    #[test]
+    fn a_topic_of_another_size_is_an_error_that_names_it() {
+        let mut topics = existing(&[("words", 3), ("app-by-length-changelog", 2)]);
+        let plan = plan(&by_length(), &topics).unwrap();
+        let error = check_partitions(&plan, &topics).unwrap_err().to_string();
+        assert!(
+            error.contains("`app-by-length-changelog` has 2 partitions where 3 are needed"),
+            "{error}"
+        );
+        topics.insert("app-by-length-changelog".to_owned(), 3);
+        check_partitions(&plan, &topics).unwrap();
+    }
+
+    #[test]
+    fn what_is_not_in_the_topology_any_more_is_an_orphan() {
+        let topics = existing(&[
+            ("words", 3),
+            ("app-by-length-changelog", 3),
+            ("app-lengths-changelog", 3),
+            ("application-x-changelog", 3),
+            ("app-x", 3),
+        ]);
+        let plan = plan(&by_length(), &topics).unwrap();
+        assert_eq!(orphans("app", &plan, &topics), ["app-lengths-changelog"]);
+        let missing: Vec<_> = missing(&plan, &topics).iter().map(|t| &*t.name).collect();
+        assert_eq!(missing, ["app-by-length-repartition"]);
+    }
+}

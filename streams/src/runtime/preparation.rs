@@ -1,0 +1,102 @@
+//! What is done before a job's threads start: its cluster checked, its state directory locked, its stores opened.
+
+use super::bounded::{Bound, Until};
+use super::event::Listener;
+use super::globals::Globals;
+use super::instance::{Instance, default_state_directory};
+use super::internal_topics;
+use super::startup::{self, blocking};
+use super::stop::Stop;
+use super::task_states::TaskStates;
+use crate::kafka::admin::Admin;
+use crate::kafka::properties::Properties;
+use crate::state::{Backends, Disk};
+use crate::topology::Topology;
+use crate::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub(super) struct Prepared {
+    pub(super) instance: Instance,
+    pub(super) bound: Option<Bound>,
+    pub(super) states: TaskStates,
+    pub(super) globals: Option<Globals>,
+}
+
+pub(super) async fn prepare(
+    topology: &Topology,
+    properties: &mut Properties,
+    state_dir: Option<PathBuf>,
+    until: Until,
+    listener: &Listener,
+    stop: &Arc<Stop>,
+) -> Result<Prepared> {
+    topology.check()?;
+    let directory = state_dir.unwrap_or_else(|| default_state_directory(topology.application_id()));
+    let (instance, directory) =
+        blocking(move || Ok((Instance::lock(&directory)?, directory))).await?;
+    properties.name_clients(format!("{}-{}", topology.application_id(), instance.id()));
+    let report = startup::check(topology, properties).await?;
+    let stores = {
+        let (topology, cluster) = (topology.clone(), report.cluster_id.clone());
+        blocking(move || open_stores(&topology, &directory, cluster.as_deref())).await?
+    };
+    let internal = internal_topics::verify(topology, properties, &report, &stores).await?;
+    internal_topics::create(properties, &internal.missing).await?;
+    let threads = topology.config().stream_threads;
+    if threads > internal.tasks {
+        tracing::warn!(
+            "`stream_threads` is {threads}, but there are {} tasks (one a partition, for each part of the topology): the other \
+             threads have nothing to do",
+            internal.tasks
+        );
+    }
+    properties.limit_topics(report.message_limits.clone());
+    let (globals, stores) = {
+        let (topology, properties) = (topology.clone(), properties.clone());
+        let (topics, listener, stop) = (report.topics.clone(), listener.clone(), Arc::clone(stop));
+        let read = move || {
+            let globals = Globals::read(&topology, &properties, &topics, &stores, listener, stop)?;
+            Ok((globals, stores))
+        };
+        blocking(read).await?
+    };
+    let bound = match until {
+        Until::Stopped => None,
+        Until::Latest => {
+            let (properties, partitions) = (properties.clone(), report.source_partitions());
+            let (repartitions, rounds) =
+                (internal.repartitions, topology.repartition_topics().count());
+            let capture = move || {
+                let admin = Admin::new(&properties)?;
+                Ok(Bound::capture(&admin, &partitions, repartitions, rounds)?)
+            };
+            Some(blocking(capture).await?)
+        }
+    };
+    Ok(Prepared {
+        instance,
+        bound,
+        states: TaskStates::new(topology.clone(), stores),
+        globals,
+    })
+}
+
+/// Opens the database, if a store is to be on disk. Each cluster has its own, since offsets of one mean nothing on another.
+fn open_stores(topology: &Topology, directory: &Path, cluster: Option<&str>) -> Result<Backends> {
+    let backend = topology.config().state_backend;
+    let graph = topology.graph();
+    if !Backends::need_disk(&graph.stores, &graph.global_tables, backend) {
+        return Ok(Backends::new(None, backend));
+    }
+    let cluster = cluster.unwrap_or("unnamed-cluster");
+    let path = directory
+        .join("stores")
+        .join(topology.application_id())
+        .join(cluster);
+    let io = |what: String, source| Error::Io { what, source };
+    std::fs::create_dir_all(&path)
+        .map_err(|e| io(format!("making the directory {}", path.display()), e))?;
+    let disk = Disk::open(&path).map_err(Error::State)?;
+    Ok(Backends::new(Some(disk), backend))
+}

@@ -1,0 +1,378 @@
+//! Brings the state of tasks up to date, on a thread and a consumer of its own: tasks that are ready go on meanwhile.
+//!
+//! A request hands the task's state over, and the answer hands it back. What was read before an answer is applied in batches
+//! that are each all there or not at all, so a restore that is cut short goes on where it was.
+//!
+//! A task may begin when its stores hold all that the last transaction of its former owner wrote. So, in this order:
+//!
+//! 1. the stream thread has asked for the committed offsets of the task's inputs, stable ones (KIP-447): the brokers answer
+//!    when no transaction that commits any of them is undecided. One that comes later is refused by the group, whose
+//!    generation has changed;
+//! 2. the *high watermark* of each changelog is taken: it is behind all that those transactions have written, also where
+//!    the marker that ends them has not arrived yet;
+//! 3. committed records are read up to it. Where an aborted transaction of a dead instance is in the way, that takes until
+//!    the brokers have ended it.
+
+use super::restoring::{Log, Reading, Restoring, logs};
+use super::shared::Shared;
+use crate::kafka::admin::Admin;
+use crate::kafka::error::{ClientError, Remedy};
+use crate::kafka::reader::{PartitionReader, spoil_positions};
+use crate::processor::TaskId;
+use crate::state::TaskState;
+use crate::{Error, Result};
+use rdkafka::types::RDKafkaErrorCode;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long one wait for records may take: commands are looked at after it.
+const READ_WAIT: Duration = Duration::from_millis(20);
+
+/// The pause after a failed request.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// How much of what was read is in memory at most, and not in the stores yet. Large batches are written fast (as a sorted
+/// table at once), and make few tables.
+const UNWRITTEN_BYTES: usize = 60 << 20;
+
+/// How long a task's restore may fail without an answer between before the job ends.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(300);
+
+/// A task whose state is to be brought up to date.
+pub(super) struct Request {
+    /// Tells the answers of one task's requests apart.
+    pub(super) number: u64,
+    pub(super) task: TaskId,
+    pub(super) state: TaskState,
+}
+
+pub(super) struct Finished {
+    pub(super) number: u64,
+    pub(super) task: TaskId,
+    pub(super) state: TaskState,
+    pub(super) end: End,
+}
+
+pub(super) enum End {
+    /// The state has all that its changelogs have.
+    Ready,
+    Cancelled,
+    /// The job cannot go on.
+    Failed(Error),
+}
+
+enum Command {
+    Restore(Box<Request>),
+    Cancel(u64),
+}
+
+/// The stream thread's end. Dropping it ends the restorer, which gives back nothing more, and waits until it has let go of
+/// the stores: whoever starts the job again in this process opens them again.
+///
+/// The fields are dropped in this order: the thread ends because nobody commands it any more.
+pub(super) struct Restorer {
+    commands: Sender<Command>,
+    finished: Receiver<Finished>,
+    _thread: Ending,
+}
+
+/// A thread that is waited for when this is dropped.
+struct Ending(Option<JoinHandle<()>>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(Err(_)) = self.0.take().map(JoinHandle::join) {
+            // The panic was printed, and whoever waited for an answer was told that the restorer has ended.
+            tracing::debug!("the restorer panicked");
+        }
+    }
+}
+
+impl Restorer {
+    pub(super) fn start(shared: Arc<Shared>, thread: usize) -> Result<Self> {
+        let (commands, received) = channel();
+        let (done, finished) = channel();
+        let thread = std::thread::Builder::new()
+            .name(format!("streams-restore-{thread}"))
+            .spawn(move || Worker::new(shared, thread, done).run(&received))
+            .map_err(|source| Error::Io {
+                what: "starting a restorer".into(),
+                source,
+            })?;
+        Ok(Self {
+            commands,
+            finished,
+            _thread: Ending(Some(thread)),
+        })
+    }
+
+    /// Answers with [`Self::finished`] in any case.
+    pub(super) fn restore(&self, request: Request) -> Result<()> {
+        let sent = self.commands.send(Command::Restore(Box::new(request)));
+        sent.map_err(|_| ended())
+    }
+
+    /// The answer is [`End::Cancelled`], unless another one is on its way already.
+    pub(super) fn cancel(&self, number: u64) {
+        // A restorer that has ended has nothing to cancel.
+        let _ = self.commands.send(Command::Cancel(number));
+    }
+
+    /// The next answer that is there.
+    pub(super) fn finished(&self) -> Result<Option<Finished>> {
+        match self.finished.try_recv() {
+            Ok(finished) => Ok(Some(finished)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(ended()),
+        }
+    }
+
+    /// Waits for the next answer.
+    pub(super) fn wait(&self, timeout: Duration) -> Option<Finished> {
+        self.finished.recv_timeout(timeout).ok()
+    }
+}
+
+fn ended() -> Error {
+    Error::Panic("the restorer has ended".to_owned())
+}
+
+/// The clients, which are there while there is something to read. A consumer may take an old position of a partition for the
+/// new one, so whatever is read from an earlier offset than before is read by a new one.
+struct Clients {
+    reader: PartitionReader,
+    logs: Admin,
+}
+
+struct Worker {
+    shared: Arc<Shared>,
+    thread: usize,
+    done: Sender<Finished>,
+    clients: Option<Clients>,
+    /// Those whose changelogs' ends are not known yet, and since when they wait.
+    waiting: VecDeque<(Request, Instant)>,
+    reading: Vec<Restoring>,
+    /// The stores that are being read have changed.
+    must_assign: bool,
+}
+
+impl Worker {
+    fn new(shared: Arc<Shared>, thread: usize, done: Sender<Finished>) -> Self {
+        Self {
+            shared,
+            thread,
+            done,
+            clients: None,
+            waiting: VecDeque::new(),
+            reading: Vec::new(),
+            must_assign: false,
+        }
+    }
+
+    fn run(mut self, commands: &Receiver<Command>) {
+        loop {
+            let command = if self.waiting.is_empty() && self.reading.is_empty() {
+                self.clients = None;
+                match commands.recv() {
+                    Ok(command) => Some(command),
+                    Err(_) => return,
+                }
+            } else {
+                match commands.try_recv() {
+                    Ok(command) => Some(command),
+                    Err(TryRecvError::Empty) => None,
+                    Err(TryRecvError::Disconnected) => return,
+                }
+            };
+            match command {
+                Some(Command::Restore(request)) => {
+                    self.waiting.push_back((*request, Instant::now()));
+                }
+                Some(Command::Cancel(number)) => self.cancel(number),
+                None => self.work(),
+            }
+        }
+    }
+
+    fn cancel(&mut self, number: u64) {
+        if let Some(at) = self.waiting.iter().position(|(r, _)| r.number == number)
+            && let Some((request, _)) = self.waiting.remove(at)
+        {
+            self.answer(request, End::Cancelled);
+        }
+        if let Some(at) = self.reading.iter().position(|r| r.number() == number) {
+            let mut restoring = self.reading.swap_remove(at);
+            if let Err(error) = restoring.write_all() {
+                // The store is as it was before: whoever is next reads it again, and meets what is wrong with the disk.
+                tracing::debug!(%error, "what was read is not kept");
+            }
+            self.answer(restoring.into_request(), End::Cancelled);
+        }
+    }
+
+    fn answer(&self, request: Request, end: End) {
+        let Request {
+            number,
+            task,
+            state,
+            ..
+        } = request;
+        // Nobody waits any more when the stream thread has ended.
+        let _ = self.done.send(Finished {
+            number,
+            task,
+            state,
+            end,
+        });
+    }
+
+    /// One turn: a task that waits is begun, then what has arrived is applied.
+    fn work(&mut self) {
+        if let Some((request, since)) = self.waiting.pop_front() {
+            self.begin(request, since);
+        }
+        if let Err(error) = self.read() {
+            self.read_failed(&error);
+        }
+        self.end_what_is_done();
+    }
+
+    fn begin(&mut self, request: Request, since: Instant) {
+        match self.logs(&request) {
+            Ok(logs) => match Restoring::new(&self.shared, self.thread, request, &logs) {
+                Ok(restoring) => {
+                    if restoring.begins_anew() {
+                        self.clients = None;
+                    }
+                    self.reading.push(restoring);
+                    self.must_assign = true;
+                }
+                Err((request, error)) => self.answer(*request, End::Failed(error)),
+            },
+            Err(error) if error.remedy() == Remedy::Fail || since.elapsed() > GIVE_UP_AFTER => {
+                let error = Error::Client(format!("restoring task {}: {error}", request.task));
+                self.answer(request, End::Failed(error));
+            }
+            Err(error) => {
+                tracing::debug!(%error, task = %request.task, "restoring: trying again");
+                self.waiting.push_back((request, since));
+                std::thread::sleep(RETRY_PAUSE);
+            }
+        }
+    }
+
+    fn logs(&mut self, request: &Request) -> Result<Vec<Log>, ClientError> {
+        let changelogs = Restoring::changelogs(&self.shared.topology, request);
+        let clients = self.clients()?;
+        logs(&clients.logs, &clients.reader, &changelogs)
+    }
+
+    fn clients(&mut self) -> Result<&mut Clients, ClientError> {
+        let clients = match self.clients.take() {
+            Some(clients) => clients,
+            None => {
+                let properties = &self.shared.properties;
+                let group = self.shared.topology.application_id();
+                Clients {
+                    reader: PartitionReader::new(properties, group)?,
+                    logs: Admin::new(properties)?,
+                }
+            }
+        };
+        Ok(self.clients.insert(clients))
+    }
+
+    fn read(&mut self) -> Result<(), ClientError> {
+        if self.reading.iter().all(Restoring::is_done) {
+            return Ok(());
+        }
+        let offsets: Option<Vec<_>> = self.must_assign.then(|| {
+            let reading = self.reading.iter();
+            reading.flat_map(Restoring::to_read).collect()
+        });
+        let reader = &mut self.clients()?.reader;
+        if let Some(offsets) = offsets {
+            reader.assign(&offsets)?;
+        }
+        let messages = reader.read(READ_WAIT);
+        let is_spoilt = spoil_positions(&messages);
+        let positions = match is_spoilt {
+            true => Vec::new(),
+            false => reader.positions()?,
+        };
+        self.must_assign = false;
+        for mut restoring in std::mem::take(&mut self.reading) {
+            match restoring.take(&messages, &positions) {
+                Ok(Reading::GoesOn) => self.reading.push(restoring),
+                Ok(Reading::IsCutOff) => {
+                    let request = restoring.into_request();
+                    self.waiting.push_back((request, Instant::now()));
+                    self.must_assign = true;
+                }
+                Err(error) => {
+                    restoring.fail(error);
+                    self.reading.push(restoring);
+                }
+            }
+        }
+        self.write_much();
+        // What concerns a store was looked at above; what the client gets over by itself needs nothing.
+        let errors = messages.iter().filter_map(|m| Some((m, m.error()?)));
+        let errors = errors.map(|(m, code)| ClientError::new("restoring", code, m.error_text()));
+        let failure = errors.into_iter().find(|e| e.remedy() == Remedy::Fail);
+        if is_spoilt {
+            // The client goes after its messages. What was read is there; it is read again from the offset that the stores
+            // remember.
+            drop(messages);
+            self.clients = None;
+            self.must_assign = true;
+            std::thread::sleep(RETRY_PAUSE);
+        }
+        match failure {
+            Some(error) if error.code() != RDKafkaErrorCode::AutoOffsetReset => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps what is in memory within its bound.
+    fn write_much(&mut self) {
+        let in_memory = |reading: &[Restoring]| {
+            let bytes = reading.iter().map(Restoring::unwritten_bytes);
+            bytes.sum::<usize>()
+        };
+        let stores = self.reading.iter().map(Restoring::open_stores);
+        let keep = UNWRITTEN_BYTES / stores.sum::<usize>().max(1);
+        while in_memory(&self.reading) > UNWRITTEN_BYTES {
+            let largest = self.reading.iter_mut().max_by_key(|r| r.unwritten_bytes());
+            let Some(restoring) = largest else {
+                return;
+            };
+            if let Err(error) = restoring.write_largest(keep) {
+                restoring.fail(error);
+                return;
+            }
+        }
+    }
+
+    fn read_failed(&mut self, error: &ClientError) {
+        self.must_assign = true;
+        if error.remedy() == Remedy::Fail {
+            for restoring in &mut self.reading {
+                restoring.fail(Error::Client(error.to_string()));
+            }
+        } else {
+            tracing::debug!(%error, "restoring: trying again");
+            std::thread::sleep(RETRY_PAUSE);
+        }
+    }
+
+    fn end_what_is_done(&mut self) {
+        while let Some(at) = self.reading.iter().position(Restoring::is_done) {
+            let (request, end) = self.reading.swap_remove(at).finish();
+            self.answer(request, end);
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! One task's way from the state it had to the ends of its changelogs.
+
+use super::event::Event;
+use super::restorer::{End, Request};
+use super::shared::Shared;
+use super::store_restore::StoreRestore;
+use crate::kafka::TopicPartition;
+use crate::kafka::admin::Admin;
+use crate::kafka::batch::OwnedMessage;
+use crate::kafka::error::ClientError;
+use crate::kafka::offsets::LogEnd;
+use crate::kafka::reader::PartitionReader;
+use crate::state::{REMOVALS_KEPT_MS, Reached, StoreError, StoreId, TaskState};
+use crate::topology::Topology;
+use crate::{Error, Result};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// For the ends of changelogs.
+const LOGS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where a changelog partition begins and ends.
+#[derive(Clone, Debug)]
+pub(super) struct Log {
+    pub(super) changelog: TopicPartition,
+    pub(super) start: i64,
+    /// The last stable offset, no later than the end: each transaction with records below it is ended below it.
+    pub(super) stable: i64,
+    /// The high watermark.
+    pub(super) end: i64,
+}
+
+impl Log {
+    /// Whether a store that reaches so far has all that counts in it.
+    ///
+    /// The marker of the transaction that has written it last is all that may be missing. If there is one more offset, and
+    /// the log was stable up to its end, then it is that marker: below the end it has to be, and in the store's part it is
+    /// not.
+    fn has_nothing_for(&self, reached: Reached) -> bool {
+        match reached {
+            Reached::Read(offset) => offset == self.end,
+            Reached::Written(offset) => {
+                offset == self.end || offset + 1 == self.end && self.stable == self.end
+            }
+        }
+    }
+}
+
+/// Asks where changelogs begin and end.
+pub(super) fn logs(
+    admin: &Admin,
+    reader: &PartitionReader,
+    changelogs: &[TopicPartition],
+) -> Result<Vec<Log>, ClientError> {
+    // In this order: what is stable now is so at the end that is told later; a start that moves on meanwhile is found when
+    // it is read.
+    let stable = reader.stable_ends(changelogs, LOGS_TIMEOUT)?;
+    let ends = admin.log_offsets(changelogs, LogEnd::Last, LOGS_TIMEOUT)?;
+    let starts = admin.log_offsets(changelogs, LogEnd::First, LOGS_TIMEOUT)?;
+    let bounds = starts.into_iter().zip(stable).zip(ends);
+    let log = |(changelog, ((start, stable), end)): (&TopicPartition, ((i64, i64), i64))| Log {
+        changelog: changelog.clone(),
+        start,
+        stable,
+        end,
+    };
+    Ok(changelogs.iter().zip(bounds).map(log).collect())
+}
+
+/// What came of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    GoesOn,
+    /// A changelog has no longer what comes next: where it begins has to be asked again.
+    IsCutOff,
+}
+
+pub(super) struct Restoring {
+    shared: Arc<Shared>,
+    thread: usize,
+    request: Request,
+    stores: Vec<StoreRestore>,
+    failure: Option<Error>,
+}
+
+impl Restoring {
+    /// The changelog partitions of a task's stores.
+    pub(super) fn changelogs(topology: &Topology, request: &Request) -> Vec<TopicPartition> {
+        let specs = &topology.graph().stores;
+        let changelog = |(id, _): (StoreId, _)| {
+            let topic = specs.get(id.0)?.changelog_topic(topology.application_id());
+            Some(TopicPartition::new(topic, request.task.partition))
+        };
+        request.state.iter().filter_map(changelog).collect()
+    }
+
+    /// Looks at what each store has, and at what its changelog has beyond that.
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        thread: usize,
+        mut request: Request,
+        logs: &[Log],
+    ) -> Result<Self, (Box<Request>, Error)> {
+        match begin_stores(&shared.topology, &mut request.state, logs) {
+            Ok(stores) => {
+                let restoring = Self {
+                    shared: Arc::clone(shared),
+                    thread,
+                    request,
+                    stores,
+                    failure: None,
+                };
+                for store in &restoring.stores {
+                    restoring.tell(store);
+                }
+                Ok(restoring)
+            }
+            Err(error) => Err((Box::new(request), error)),
+        }
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.request.number
+    }
+
+    /// Whether a store is read from the beginning of its changelog.
+    pub(super) fn begins_anew(&self) -> bool {
+        self.stores.iter().any(StoreRestore::begins_anew)
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.failure.is_some() || self.stores.iter().all(StoreRestore::is_done)
+    }
+
+    /// Where the stores are read on that are not done.
+    pub(super) fn to_read(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
+        self.stores.iter().filter_map(StoreRestore::to_read)
+    }
+
+    pub(super) fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert(error);
+    }
+
+    /// Takes what has arrived for the task's stores.
+    pub(super) fn take(
+        &mut self,
+        messages: &[OwnedMessage],
+        positions: &[(TopicPartition, i64)],
+    ) -> Result<Reading> {
+        for (id, committed) in self.request.state.committed_mut() {
+            let of_id = |store: &&mut StoreRestore| store.store == id && !store.is_done();
+            let Some(store) = self.stores.iter_mut().find(of_id) else {
+                continue;
+            };
+            if store.is_cut_off(messages)? {
+                committed.clear().map_err(state_error)?;
+                return Ok(Reading::IsCutOff);
+            }
+            store.take(messages, positions);
+        }
+        self.write(StoreRestore::must_write, 0)?;
+        self.tell_progress();
+        Ok(Reading::GoesOn)
+    }
+
+    /// How many stores are being read.
+    pub(super) fn open_stores(&self) -> usize {
+        self.stores.iter().filter(|store| !store.is_done()).count()
+    }
+
+    /// What was read and is in memory.
+    pub(super) fn unwritten_bytes(&self) -> usize {
+        self.stores.iter().map(StoreRestore::unwritten_bytes).sum()
+    }
+
+    /// Writes the store that has the most in memory, of which so many bytes are kept.
+    pub(super) fn write_largest(&mut self, keep: usize) -> Result<()> {
+        let bytes = self.stores.iter().map(StoreRestore::unwritten_bytes);
+        let largest = bytes.max();
+        self.write(|store| Some(store.unwritten_bytes()) == largest, keep)
+    }
+
+    /// Writes all that was read.
+    pub(super) fn write_all(&mut self) -> Result<()> {
+        self.write(StoreRestore::has_unwritten, 0)
+    }
+
+    fn write(&mut self, which: impl Fn(&StoreRestore) -> bool, keep: usize) -> Result<()> {
+        for (id, committed) in self.request.state.committed_mut() {
+            if let Some(store) = self.stores.iter_mut().find(|s| s.store == id && which(s)) {
+                store.write(committed, keep).map_err(state_error)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_progress(&mut self) {
+        let mut stores = std::mem::take(&mut self.stores);
+        for store in &mut stores {
+            if store.must_tell() {
+                self.tell(store);
+            }
+        }
+        self.stores = stores;
+    }
+
+    fn tell(&self, store: &StoreRestore) {
+        let progress = store.progress(self.thread, self.request.task);
+        self.shared.tell(&Event::Restore(progress));
+    }
+
+    pub(super) fn into_request(self) -> Request {
+        self.request
+    }
+
+    pub(super) fn finish(mut self) -> (Request, End) {
+        let end = match self.failure.take() {
+            Some(error) => End::Failed(error),
+            None => {
+                for store in self
+                    .stores
+                    .iter()
+                    .filter(|store| store.from < store.log.end)
+                {
+                    self.tell(store);
+                }
+                End::Ready
+            }
+        };
+        (self.request, end)
+    }
+}
+
+fn state_error(error: StoreError) -> Error {
+    Error::State(error.to_string())
+}
+
+fn begin_stores(
+    topology: &Topology,
+    state: &mut TaskState,
+    logs: &[Log],
+) -> Result<Vec<StoreRestore>> {
+    let specs = &topology.graph().stores;
+    let mut stores = Vec::new();
+    for ((id, committed), log) in state.committed_mut().zip(logs) {
+        let Some(spec) = specs.get(id.0) else {
+            continue;
+        };
+        let reached = committed.reached().map_err(state_error)?;
+        let stored = reached.map(Reached::offset);
+        let written_at = committed.written_at().map_err(state_error)?;
+        let from = match stored {
+            Some(offset) if offset > log.end => return Err(shorter(&spec.name, offset, log)),
+            // At most the marker of the transaction that wrote it is behind it: one with records takes two offsets.
+            Some(offset) if offset + 1 >= log.end && offset >= log.start => offset,
+            Some(_) if written_at.is_some_and(|at| lacks_removals(at, SystemTime::now())) => {
+                tracing::info!(
+                    "the state store `{}` was not written for so long that removals may be gone from its changelog {}: it is \
+                     restored from the beginning",
+                    spec.name,
+                    log.changelog
+                );
+                committed.clear().map_err(state_error)?;
+                log.start
+            }
+            Some(offset) if offset >= log.start => offset,
+            _ => {
+                if let Some(offset) = stored {
+                    tracing::warn!(
+                        "the changelog {} begins at offset {}, behind {offset}, which the state store `{}` has reached: the \
+                         store is restored from the beginning",
+                        log.changelog,
+                        log.start,
+                        spec.name
+                    );
+                }
+                committed.clear().map_err(state_error)?;
+                let nothing = &mut std::iter::empty();
+                if log.start == log.end {
+                    committed
+                        .apply(nothing, Some(Reached::Read(log.end)))
+                        .map_err(state_error)?;
+                }
+                log.start
+            }
+        };
+        let mut log = log.clone();
+        if reached.is_some_and(|reached| reached.offset() == from && log.has_nothing_for(reached)) {
+            log.end = from;
+        }
+        stores.push(StoreRestore::new(id, spec.clone(), log, from));
+    }
+    Ok(stores)
+}
+
+/// Whether compaction may have taken removals that a store has not got which was last written at this time. An hour less
+/// than they are kept: clocks differ.
+pub(super) fn lacks_removals(written_at: i64, now: SystemTime) -> bool {
+    let now = now.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
+    let age = i64::try_from(now).unwrap_or(i64::MAX) - written_at;
+    age > REMOVALS_KEPT_MS - 60 * 60 * 1_000
+}
+
+fn shorter(store: &str, offset: i64, log: &Log) -> Error {
+    Error::State(format!(
+        "the changelog {} ends at offset {}, but the state store `{store}` was written to {offset}: the topic was deleted and \
+         made again, or it has lost records. To go on with what the changelog has, delete the state directory; to begin anew, \
+         reset the application: delete its internal topics, the offsets of its group, and its state directories",
+        log.changelog, log.end
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_was_left_for_a_day_may_lack_removals() {
+        let day = Duration::from_secs(24 * 60 * 60);
+        let at = |time: Duration| UNIX_EPOCH + time;
+        assert!(lacks_removals(0, at(day)));
+        assert!(!lacks_removals(0, at(day / 2)));
+    }
+
+    fn log(stable: i64, end: i64) -> Log {
+        Log {
+            changelog: TopicPartition::new("changelog", 0),
+            start: 0,
+            stable,
+            end,
+        }
+    }
+
+    #[test]
+    fn only_the_marker_of_its_own_transaction_is_nothing_for_a_store() {
+        assert!(log(7, 7).has_nothing_for(Reached::Read(7)));
+        assert!(log(5, 7).has_nothing_for(Reached::Written(7)));
+        assert!(log(8, 8).has_nothing_for(Reached::Written(7)));
+        // A record without a transaction, or of one that is not ended.
+        assert!(!log(8, 8).has_nothing_for(Reached::Read(7)));
+        assert!(!log(7, 8).has_nothing_for(Reached::Written(7)));
+        // A transaction with a record.
+        assert!(!log(9, 9).has_nothing_for(Reached::Written(7)));
+    }
+}

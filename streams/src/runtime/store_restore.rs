@@ -1,0 +1,189 @@
+//! One store's way to the end of its changelog.
+
+use super::event::Restore;
+use super::fail_point::{FailPoint, pass};
+use super::restoring::Log;
+use crate::kafka::TopicPartition;
+use crate::kafka::batch::OwnedMessage;
+use crate::kafka::error::{ClientError, Remedy};
+use crate::processor::TaskId;
+use crate::state::{Committed, RestoreBatch, StoreError, StoreId, StoreSpec};
+use crate::{Error, Result};
+use rdkafka::types::RDKafkaErrorCode;
+use std::time::{Duration, Instant};
+
+/// How often a long restore tells how far it is.
+const TELL_EVERY: Duration = Duration::from_millis(500);
+
+/// What was read is in memory for so long at most: more is not read again after a crash.
+const WRITE_EVERY: Duration = Duration::from_secs(1);
+
+pub(super) struct StoreRestore {
+    pub(super) store: StoreId,
+    spec: StoreSpec,
+    pub(super) log: Log,
+    /// Where it began; behind what it had.
+    pub(super) from: i64,
+    /// Where it is read on.
+    position: i64,
+    /// What was read up to there and is not in the store yet.
+    unwritten: RestoreBatch,
+    /// The offset that the store has.
+    written: i64,
+    written_at: Instant,
+    records: u64,
+    bytes: u64,
+    started: Instant,
+    told: Instant,
+    times_told: u32,
+}
+
+impl StoreRestore {
+    pub(super) fn new(store: StoreId, spec: StoreSpec, log: Log, from: i64) -> Self {
+        let now = Instant::now();
+        Self {
+            store,
+            spec,
+            log,
+            from,
+            position: from,
+            unwritten: RestoreBatch::default(),
+            written: from,
+            written_at: now,
+            records: 0,
+            bytes: 0,
+            started: now,
+            told: now,
+            times_told: 0,
+        }
+    }
+
+    /// Whether the store has all that its changelog had.
+    pub(super) fn is_done(&self) -> bool {
+        self.written >= self.log.end
+    }
+
+    /// Whether it is read from the beginning of its changelog.
+    pub(super) fn begins_anew(&self) -> bool {
+        !self.is_done() && self.from == self.log.start
+    }
+
+    /// Where it is read on, while it is not done.
+    pub(super) fn to_read(&self) -> Option<(TopicPartition, i64)> {
+        (!self.is_done()).then(|| (self.log.changelog.clone(), self.position))
+    }
+
+    pub(super) fn unwritten_bytes(&self) -> usize {
+        self.unwritten.bytes()
+    }
+
+    fn is_of(&self, message: &OwnedMessage) -> bool {
+        message.partition() == self.log.changelog.partition
+            && message.topic() == &*self.log.changelog.topic
+    }
+
+    /// Whether the log does not have the position any more; another error of its partition is the caller's.
+    pub(super) fn is_cut_off(&self, messages: &[OwnedMessage]) -> Result<bool> {
+        let Some((message, code)) = messages
+            .iter()
+            .filter(|message| message.error().is_some() && self.is_of(message))
+            .find_map(|message| Some((message, message.error()?)))
+        else {
+            return Ok(false);
+        };
+        match code {
+            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => {
+                tracing::warn!(
+                    "the changelog {} has no offset {} any more: the state store `{}` is restored from its beginning",
+                    self.log.changelog,
+                    self.position,
+                    self.spec.name
+                );
+                Ok(true)
+            }
+            _ => {
+                let what = message.error_text();
+                let error = ClientError::new("restoring", code, what);
+                match error.remedy() {
+                    Remedy::Fail => Err(Error::Client(format!("{}: {error}", self.log.changelog))),
+                    // The client mends it by itself.
+                    _ => Ok(false),
+                }
+            }
+        }
+    }
+
+    /// Takes its records from what has arrived, which reaches to these positions.
+    pub(super) fn take(&mut self, messages: &[OwnedMessage], positions: &[(TopicPartition, i64)]) {
+        for message in messages {
+            if message.error().is_some() || !self.is_of(message) || message.offset() < self.position
+            {
+                continue;
+            }
+            self.position = message.offset() + 1;
+            self.records += 1;
+            let Some(key) = message.key() else {
+                continue;
+            };
+            let (value, timestamp) = (message.value(), message.timestamp());
+            self.bytes += (key.len() + value.map_or(0, <[u8]>::len)) as u64;
+            self.unwritten.push(self.spec.kind, key, value, timestamp);
+        }
+        let reached = positions.iter().find(|(p, _)| *p == self.log.changelog);
+        if let Some((_, reached)) = reached {
+            self.position = self.position.max(*reached);
+        }
+    }
+
+    pub(super) fn has_unwritten(&self) -> bool {
+        self.position > self.written
+    }
+
+    /// Whether there is no more to read, or what was read has been in memory for long.
+    pub(super) fn must_write(&self) -> bool {
+        self.has_unwritten()
+            && (self.position >= self.log.end || self.written_at.elapsed() > WRITE_EVERY)
+    }
+
+    /// Writes what was read, with the offset that it reaches, all or nothing; keeps so many bytes of memory for what comes.
+    pub(super) fn write(
+        &mut self,
+        committed: &mut dyn Committed,
+        keep: usize,
+    ) -> Result<(), StoreError> {
+        committed.restore(&mut self.unwritten, self.position)?;
+        pass(FailPoint::InRestore);
+        self.unwritten.clear(keep);
+        self.written = self.position;
+        self.written_at = Instant::now();
+        Ok(())
+    }
+
+    /// Whether it is time to tell how far it is.
+    pub(super) fn must_tell(&mut self) -> bool {
+        let must_tell = self.told.elapsed() > TELL_EVERY && !self.is_done();
+        if must_tell {
+            self.told = Instant::now();
+            self.times_told += 1;
+        }
+        must_tell
+    }
+
+    /// How far it is.
+    pub(super) fn progress(&self, thread: usize, task: TaskId) -> Restore {
+        Restore {
+            thread,
+            task: task.to_string(),
+            store: self.spec.name.clone(),
+            changelog: self.log.changelog.to_string(),
+            from: self.from,
+            position: self.position,
+            end: self.log.end,
+            records: self.records,
+            bytes: self.bytes,
+            took: self.started.elapsed(),
+            number: self.times_told,
+            done: self.is_done(),
+        }
+    }
+}

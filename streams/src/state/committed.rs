@@ -1,0 +1,74 @@
+//! What is below the overlay.
+
+use super::{KeyRange, Order, RestoreBatch, StoreError};
+use std::borrow::Cow;
+
+/// Key and value, as a scan reads them.
+pub(crate) type Entry<'s> = Result<(Cow<'s, [u8]>, Cow<'s, [u8]>), StoreError>;
+
+/// Entries in the order of their keys.
+pub(crate) type Scan<'s> = Box<dyn Iterator<Item = Entry<'s>> + 's>;
+
+/// Writes of a batch. `None` is a removal.
+pub(crate) type Writes<'i, 'w> = &'i mut dyn Iterator<Item = (&'w [u8], Option<&'w [u8]>)>;
+
+/// How far a store reaches in its changelog: all records below this offset that count are in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reached {
+    /// It was read up to there, or written without a transaction.
+    Read(i64),
+    /// A transaction has written records below it, and was committed: the marker that ends it is at this offset or behind.
+    Written(i64),
+}
+
+impl Reached {
+    pub(crate) fn offset(self) -> i64 {
+        match self {
+            Self::Read(offset) | Self::Written(offset) => offset,
+        }
+    }
+}
+
+/// The committed contents of a store: what the last applied checkpoint left, together with the offset in the store's
+/// changelog that they reach to. The two are never apart: whatever dies, the changelog from this offset on is what the
+/// contents lack.
+pub(crate) trait Committed: Send {
+    fn get(&self, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StoreError>;
+
+    fn scan(&self, range: &KeyRange, order: Order) -> Scan<'_>;
+
+    /// How far it reaches in its changelog; `None` if the store holds nothing yet.
+    fn reached(&self) -> Result<Option<Reached>, StoreError>;
+
+    /// The offset of that.
+    fn changelog_offset(&self) -> Result<Option<i64>, StoreError> {
+        Ok(self.reached()?.map(Reached::offset))
+    }
+
+    /// When the offset was last written, in milliseconds since the epoch; `None` where that is not kept.
+    fn written_at(&self) -> Result<Option<i64>, StoreError>;
+
+    /// Writes or removes these entries and remembers how far it reaches now, all or nothing; where that is not said, it
+    /// stays as it was.
+    fn apply(&mut self, writes: Writes<'_, '_>, reached: Option<Reached>)
+    -> Result<(), StoreError>;
+
+    /// Writes what was read of the changelog up to the offset, all or nothing.
+    fn restore(&mut self, batch: &mut RestoreBatch, offset: i64) -> Result<(), StoreError> {
+        self.apply(&mut batch.newest(), Some(Reached::Read(offset)))
+    }
+
+    /// Removes every entry and the offset: the store is made again from its changelog. Dying on the way leaves a store
+    /// without an offset, which is made again too.
+    fn clear(&mut self) -> Result<(), StoreError>;
+
+    /// What its contents take up in this process's memory for as long as it is open.
+    fn residence(&self) -> Residence;
+}
+
+/// Where a store's contents are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Residence {
+    Memory,
+    Disk,
+}

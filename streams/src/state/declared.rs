@@ -1,0 +1,220 @@
+//! Stores of the user's own, for processors.
+
+use super::{
+    KeyValueStore, SessionStore, StoreId, StoreKind, StoreSpec, VersionedKeyValueStore, WindowStore,
+};
+use crate::config::StateBackend;
+use crate::processor::{Connect, Connecting};
+use crate::serde::{HasSerde, Serde};
+use crate::topology::TopologyBuilder;
+use std::panic::Location;
+use std::time::Duration;
+
+/// The kinds of stores that processors can have, ready for [`TopologyBuilder::store`]. The name is that of what is kept: of
+/// the store, and of its changelog topic.
+#[derive(Clone, Copy, Debug)]
+pub struct Stores;
+
+impl Stores {
+    /// A value for each key. See [`KeyValueStore`].
+    pub fn key_value<K, V>(name: &str) -> StoreBuilder<KeyValueStore<K, V>>
+    where
+        K: HasSerde + ToOwned + ?Sized + 'static,
+        V: HasSerde<Serde: Serde<V>> + 'static,
+    {
+        StoreBuilder::new(name, KeyValueStore::by_type())
+    }
+
+    /// A value for each key and start of a window of this size. See [`WindowStore`].
+    pub fn window<K, V>(
+        name: &str,
+        retention: Duration,
+        size: Duration,
+    ) -> StoreBuilder<WindowStore<K, V>>
+    where
+        K: HasSerde + ToOwned + ?Sized + 'static,
+        V: HasSerde<Serde: Serde<V>> + 'static,
+    {
+        StoreBuilder::new(name, WindowStore::by_type(retention, size))
+    }
+
+    /// A value for each key and session. See [`SessionStore`].
+    pub fn session<K, V>(name: &str, retention: Duration) -> StoreBuilder<SessionStore<K, V>>
+    where
+        K: HasSerde + ToOwned + ?Sized + 'static,
+        V: HasSerde<Serde: Serde<V>> + 'static,
+    {
+        StoreBuilder::new(name, SessionStore::by_type(retention))
+    }
+
+    /// The versions of each key's value. See [`VersionedKeyValueStore`].
+    pub fn versioned_key_value<K, V>(
+        name: &str,
+        history_retention: Duration,
+    ) -> StoreBuilder<VersionedKeyValueStore<K, V>>
+    where
+        K: HasSerde + ToOwned + ?Sized + 'static,
+        V: HasSerde<Serde: Serde<V>> + 'static,
+    {
+        StoreBuilder::new(name, VersionedKeyValueStore::by_type(history_retention))
+    }
+}
+
+impl<K, V> StoreBuilder<WindowStore<K, V>>
+where
+    K: HasSerde + ToOwned + ?Sized + 'static,
+    V: HasSerde<Serde: Serde<V>> + 'static,
+{
+    /// Keeps every value for a key and a start, in the order of their arrival, instead of the last one.
+    pub fn retain_duplicates(self) -> Self {
+        Self {
+            view: self.view.retaining_duplicates(),
+            ..self
+        }
+    }
+}
+
+impl<K, V> StoreBuilder<VersionedKeyValueStore<K, V>>
+where
+    K: HasSerde + ToOwned + ?Sized + 'static,
+    V: HasSerde<Serde: Serde<V>> + 'static,
+{
+    /// In what portions the older versions are removed, at least a hundredth of the history retention: with short ones what has expired goes early, with long
+    /// ones a look into the past has fewer places to look at. Without it, half of the history retention, and at least a
+    /// minute.
+    pub fn segment_interval(self, interval: Duration) -> Self {
+        Self {
+            view: self.view.in_segments_of(interval),
+            ..self
+        }
+    }
+}
+
+/// A store that is not in a topology yet. See [`Stores`].
+#[must_use = "a store is made by `TopologyBuilder::store`"]
+pub struct StoreBuilder<S> {
+    name: String,
+    view: S,
+    backend: Option<StateBackend>,
+}
+
+impl<S: StoreView> StoreBuilder<S> {
+    pub(super) fn new(name: &str, view: S) -> Self {
+        Self {
+            name: name.to_owned(),
+            view,
+            backend: None,
+        }
+    }
+
+    /// Keeps the store on disk or in memory, whatever the job's [`state_backend`](TopologyBuilder::state_backend) says.
+    /// One in memory is read anew from its changelog after each start of a process.
+    ///
+    /// ```
+    /// # use streams::prelude::*;
+    /// # let builder = TopologyBuilder::new("app");
+    /// let sessions = Stores::key_value::<String, i64>("open-sessions").state_backend(StateBackend::Memory);
+    /// let sessions = builder.store(sessions);
+    /// # let _ = sessions;
+    /// ```
+    pub fn state_backend(self, backend: StateBackend) -> Self {
+        Self {
+            backend: Some(backend),
+            ..self
+        }
+    }
+
+    pub(crate) fn into_parts(self) -> (String, S) {
+        (self.name, self.view)
+    }
+}
+
+/// What reads and writes a store: [`KeyValueStore`] and its like.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a store",
+    label = "not a typed view of a store",
+    note = "a store is declared with `Stores::key_value`, `Stores::window`, `Stores::session` or another function of `Stores`"
+)]
+pub trait StoreView: sealed::View {}
+
+pub(crate) mod sealed {
+    use super::{StoreId, StoreKind};
+
+    /// A typed view of the bytes of a store.
+    pub trait View: Clone + Send + Sync + 'static {
+        fn kind(&self) -> StoreKind;
+
+        /// The same view of the store of this number.
+        #[must_use]
+        fn of(self, store: StoreId) -> Self;
+    }
+}
+
+/// A store of a topology that is being drafted. What reads and writes it, a processor's supplier gets by connecting them
+/// ([`KStream::process_with`](crate::KStream::process_with)).
+///
+/// It stays where the topology is drafted: a supplier that captures it instead does not compile.
+#[must_use = "a store is for the processors that are connected with it"]
+pub struct StoreHandle<S> {
+    id: StoreId,
+    view: S,
+    builder: TopologyBuilder,
+}
+
+impl TopologyBuilder {
+    /// Adds a store for processors. Those that are connected with it share it, and run in one sub-topology.
+    ///
+    /// ```
+    /// use streams::prelude::*;
+    ///
+    /// /// Adds up what each account pays in and takes out.
+    /// struct Book(KeyValueStore<String, i64>);
+    ///
+    /// impl Processor<String, i64> for Book {
+    ///     type KeyOut = String;
+    ///     type ValueOut = i64;
+    ///     fn process(&mut self, record: Record<'_, String, i64>, cx: &mut ProcessorContext<'_, String, i64>) -> Outcome {
+    ///         let balance = self.0.get(cx, record.key)?.unwrap_or_default() + record.value;
+    ///         self.0.put(cx, record.key, &balance)?;
+    ///         cx.forward(record.with_value(&balance))
+    ///     }
+    /// }
+    ///
+    /// let builder = TopologyBuilder::new("bank");
+    /// let balances = builder.store(Stores::key_value::<String, i64>("balances"));
+    /// let (paid_in, fees) = (builder.stream::<String, i64>("paid-in"), builder.stream::<String, i64>("fees"));
+    /// paid_in.process_with(&balances, Book).to("balance-changes");
+    /// fees.map_values(|fee| -fee).process_with(&balances, Book).to("balance-changes");
+    ///
+    /// let mut driver = TopologyTestDriver::new(builder.build())?;
+    /// driver.pipe("paid-in", "anna", &10_i64)?;
+    /// driver.pipe("fees", "anna", &3_i64)?;
+    /// assert_eq!(driver.read_values::<i64>("balance-changes")?, [10, 7]);
+    /// # Ok::<(), streams::Error>(())
+    /// ```
+    ///
+    /// A name that is used twice, and a store that no processor is connected with, are errors of
+    /// [`Topology::check`](crate::Topology::check), with the place of this call.
+    #[track_caller]
+    pub fn store<S: StoreView>(&self, store: StoreBuilder<S>) -> StoreHandle<S> {
+        let spec = StoreSpec {
+            backend: store.backend,
+            ..StoreSpec::declared(store.view.kind(), &store.name, Location::caller())
+        };
+        let id = self.add_store(spec);
+        StoreHandle {
+            id,
+            view: store.view.of(id),
+            builder: self.clone(),
+        }
+    }
+}
+
+impl<S: StoreView> Connect for &StoreHandle<S> {
+    type Connected = S;
+
+    fn connect(&self, to: &Connecting<'_>) -> S {
+        to.store(&self.builder, self.id);
+        self.view.clone()
+    }
+}

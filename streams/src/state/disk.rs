@@ -1,0 +1,459 @@
+//! Stores on disk: one fjall database a process, one keyspace a store, and in it the entries of each task's partition.
+//!
+//! A key of the keyspace is a tag, the task's partition (four bytes, big-endian) and, for an entry, the entry's key. A
+//! store's changelog offset, with the time of its writing, stands in the same keyspace, under a tag of its own: both are written by one batch, and
+//! flushed together, so that whatever survives a crash of the machine is a pair that belongs together.
+//!
+//! A large batch of a restore becomes a table at once, which goes around the journal and the tables in memory. It is sorted,
+//! and ends with the offset: the database takes on all of it or nothing.
+//!
+//! Other batches are handed to the operating system and not synced: a killed process loses nothing, and after a crash of the
+//! machine the changelog gives what is missing.
+
+use super::{
+    Committed, KeyRange, Order, Reached, Residence, RestoreBatch, Scan, StoreError, Writes,
+};
+use fjall::compaction::Leveled;
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::ops::Bound;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const ENTRY: u8 = b'e';
+const OFFSET: u8 = b'o';
+
+/// A batch of a restore is written in the order of its keys, and ends with the offset.
+const _: () = assert!(ENTRY < OFFSET);
+
+/// Tag and partition.
+const PREFIX: usize = 5;
+
+/// From this size on a batch of a restore becomes a table of its own, which costs some waiting for the disk.
+const TABLE_BYTES: usize = 4 << 20;
+
+/// How many entries one batch removes while a store is cleared.
+const CLEARED_AT_ONCE: usize = 10_000;
+
+/// The threads that flush and compact. With two of them, fjall's default for two processors, the one that is kept for
+/// flushing hands compactions round in a circle, and never rests, while the other one is at work.
+const WORKERS: usize = 4;
+
+/// How many sorted tables, which may overlap, lie on each other before they are merged. A restore of some hundred megabytes
+/// is through before that begins, which takes as much of the processor as the restore; a read of a key looks at a filter for
+/// each of them.
+const UNMERGED_TABLES: u8 = 8;
+
+fn keyspace_options() -> KeyspaceCreateOptions {
+    let merging = Leveled::default().with_l0_threshold(UNMERGED_TABLES);
+    KeyspaceCreateOptions::default().compaction_strategy(Arc::new(merging))
+}
+
+/// The stores of a process on disk.
+#[derive(Clone)]
+pub(crate) struct Disk {
+    database: Database,
+    directory: Arc<Path>,
+}
+
+impl Disk {
+    /// Opens the database in `directory`, which is made if it does not exist. The error says what to do.
+    pub(crate) fn open(directory: &Path) -> Result<Self, String> {
+        let at = directory.display();
+        match Database::builder(directory).worker_threads(WORKERS).open() {
+            Ok(database) => Ok(Self {
+                database,
+                directory: directory.into(),
+            }),
+            // The state directory is locked by this process, so it can only be one of its own jobs.
+            Err(fjall::Error::Locked) => Err(format!(
+                "the state stores in {at} are still in use by an earlier job of this process, which was not waited for or \
+                 still waits for a broker; wait for its end, or restart the process"
+            )),
+            Err(error) => Err(format!(
+                "the state stores in {at} cannot be opened: {error}; if the directory is damaged, delete it, and the \
+                 changelogs restore what was in it"
+            )),
+        }
+    }
+
+    /// The store of a task.
+    pub(crate) fn store(&self, name: &str, partition: i32) -> Result<DiskStore, StoreError> {
+        let keyspace = self
+            .database
+            .keyspace(name, keyspace_options)
+            .map_err(|error| failed(name, &self.directory, "opening", &error))?;
+        Ok(DiskStore {
+            database: self.database.clone(),
+            directory: Arc::clone(&self.directory),
+            keyspace,
+            name: name.to_owned(),
+            partition,
+            key: RefCell::default(),
+        })
+    }
+
+    /// What it takes up: tables and journals.
+    pub(crate) fn bytes(&self) -> Result<u64, StoreError> {
+        let space = self.database.disk_space();
+        space.map_err(|error| failed("(all)", &self.directory, "measuring", &error))
+    }
+
+    /// Whether anything was ever kept for a store.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.database.keyspace_exists(name)
+    }
+}
+
+/// The part of a store that is one task's.
+pub(crate) struct DiskStore {
+    database: Database,
+    directory: Arc<Path>,
+    keyspace: Keyspace,
+    name: String,
+    partition: i32,
+    /// For the key that is being looked up.
+    key: RefCell<Vec<u8>>,
+}
+
+/// Milliseconds since the epoch.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Stands behind offset and time where the marker of a transaction is to come.
+const WRITTEN: u8 = b'w';
+
+/// As it is stored: the offset, and the time of its writing.
+fn encode(reached: Reached) -> Vec<u8> {
+    let mut stored = [reached.offset().to_be_bytes(), now().to_be_bytes()].concat();
+    if let Reached::Written(_) = reached {
+        stored.push(WRITTEN);
+    }
+    stored
+}
+
+/// How far a store reached, and when that was written.
+fn decode(stored: &[u8]) -> Option<(Reached, i64)> {
+    let (offset, rest) = stored.split_first_chunk()?;
+    let (at, rest) = rest.split_first_chunk()?;
+    let offset = i64::from_be_bytes(*offset);
+    let reached = match rest {
+        [WRITTEN] => Reached::Written(offset),
+        [] => Reached::Read(offset),
+        _ => return None,
+    };
+    Some((reached, i64::from_be_bytes(*at)))
+}
+
+/// What is on disk is what the last batch has left, whatever has failed since: the job can begin again with it.
+#[cold]
+fn failed(store: &str, directory: &Path, doing: &'static str, error: &fjall::Error) -> StoreError {
+    let cause = match error {
+        fjall::Error::Poisoned => "an earlier write to one of its files failed".to_owned(),
+        fjall::Error::Io(error) => error.to_string(),
+        error => error.to_string(),
+    };
+    StoreError {
+        store: store.to_owned(),
+        doing,
+        reason: format!(
+            "{cause}, in {}. See that there is room on the disk, that it works, and that this user may write to it; then start \
+             the job again, which goes on from what was committed. If that fails too, delete the directory: the \
+             changelogs restore what was in it",
+            directory.display()
+        ),
+    }
+}
+
+impl DiskStore {
+    fn write_prefix(&self, tag: u8, out: &mut Vec<u8>) {
+        out.push(tag);
+        out.extend_from_slice(&self.partition.to_be_bytes());
+    }
+
+    fn prefixed(&self, tag: u8, key: &[u8]) -> Vec<u8> {
+        let mut prefixed = Vec::with_capacity(PREFIX + key.len());
+        self.write_prefix(tag, &mut prefixed);
+        prefixed.extend_from_slice(key);
+        prefixed
+    }
+
+    fn failed(&self, doing: &'static str, error: &fjall::Error) -> StoreError {
+        failed(&self.name, &self.directory, doing, error)
+    }
+
+    /// The range of keys in the keyspace: never beyond the task's own entries.
+    fn bounds(&self, range: &KeyRange) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+        let own = KeyRange::prefix(&self.prefixed(ENTRY, &[]));
+        let prefixed = |bound: &Bound<Vec<u8>>, end: Bound<Vec<u8>>| match bound {
+            Bound::Included(key) => Bound::Included(self.prefixed(ENTRY, key)),
+            Bound::Excluded(key) => Bound::Excluded(self.prefixed(ENTRY, key)),
+            Bound::Unbounded => end,
+        };
+        (prefixed(&range.from, own.from), prefixed(&range.to, own.to))
+    }
+
+    /// How far it reaches, and when that was written.
+    fn stored(&self) -> Result<Option<(Reached, i64)>, StoreError> {
+        let found = self.keyspace.get(self.prefixed(OFFSET, &[]));
+        let Some(bytes) = found.map_err(|e| self.failed("reading", &e))? else {
+            return Ok(None);
+        };
+        let stored = decode(&bytes).ok_or_else(|| StoreError {
+            store: self.name.clone(),
+            doing: "reading",
+            reason: format!(
+                "its changelog offset is not one; delete the directory {}, and the changelogs restore what was in it",
+                self.directory.display()
+            ),
+        })?;
+        Ok(Some(stored))
+    }
+
+    fn ingest(&self, batch: &mut RestoreBatch, offset: i64) -> fjall::Result<()> {
+        let mut table = self.keyspace.start_ingestion()?;
+        for (key, value) in batch.newest() {
+            let key = self.prefixed(ENTRY, key);
+            match value {
+                Some(value) => table.write(key, value)?,
+                None => table.write_tombstone(key)?,
+            }
+        }
+        let reached = encode(Reached::Read(offset));
+        table.write(self.prefixed(OFFSET, &[]), reached)?;
+        table.finish()
+    }
+
+    fn commit(&self, batch: fjall::OwnedWriteBatch) -> Result<(), StoreError> {
+        batch.commit().map_err(|e| self.failed("writing", &e))
+    }
+
+    fn batch(&self) -> fjall::OwnedWriteBatch {
+        self.database.batch().durability(Some(PersistMode::Buffer))
+    }
+}
+
+impl Committed for DiskStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StoreError> {
+        let mut prefixed = self.key.borrow_mut();
+        prefixed.clear();
+        self.write_prefix(ENTRY, &mut prefixed);
+        prefixed.extend_from_slice(key);
+        let found = self.keyspace.get(prefixed.as_slice());
+        let found = found.map_err(|e| self.failed("reading", &e))?;
+        Ok(found.map(|value| Cow::Owned(value.to_vec())))
+    }
+
+    fn scan(&self, range: &KeyRange, order: Order) -> Scan<'_> {
+        if range.is_empty() {
+            return Box::new(std::iter::empty());
+        }
+        let entries = self.keyspace.range(self.bounds(range));
+        let entry = |entry: fjall::Guard| {
+            let (key, value) = entry.into_inner().map_err(|e| self.failed("reading", &e))?;
+            let key = key.get(PREFIX..).unwrap_or_default().to_vec();
+            Ok((Cow::Owned(key), Cow::Owned(value.to_vec())))
+        };
+        match order {
+            Order::Ascending => Box::new(entries.map(entry)),
+            Order::Descending => Box::new(entries.rev().map(entry)),
+        }
+    }
+
+    fn reached(&self) -> Result<Option<Reached>, StoreError> {
+        Ok(self.stored()?.map(|(reached, _)| reached))
+    }
+
+    fn written_at(&self) -> Result<Option<i64>, StoreError> {
+        Ok(self.stored()?.map(|(_, at)| at))
+    }
+
+    fn apply(
+        &mut self,
+        writes: Writes<'_, '_>,
+        reached: Option<Reached>,
+    ) -> Result<(), StoreError> {
+        let mut batch = self.batch();
+        for (key, value) in writes {
+            let key = self.prefixed(ENTRY, key);
+            match value {
+                Some(value) => batch.insert(&self.keyspace, key, value),
+                None => batch.remove(&self.keyspace, key),
+            }
+        }
+        if let Some(reached) = reached {
+            batch.insert(&self.keyspace, self.prefixed(OFFSET, &[]), encode(reached));
+        }
+        self.commit(batch)
+    }
+
+    fn restore(&mut self, batch: &mut RestoreBatch, offset: i64) -> Result<(), StoreError> {
+        if batch.bytes() < TABLE_BYTES {
+            return self.apply(&mut batch.newest(), Some(Reached::Read(offset)));
+        }
+        let written = self.ingest(batch, offset);
+        written.map_err(|e| self.failed("restoring", &e))
+    }
+
+    fn clear(&mut self) -> Result<(), StoreError> {
+        let mut batch = self.batch();
+        // The offset goes first: it must never stand for entries that are no longer there.
+        batch.remove(&self.keyspace, self.prefixed(OFFSET, &[]));
+        for (count, entry) in self.keyspace.range(self.bounds(&KeyRange::ALL)).enumerate() {
+            let key = entry.key().map_err(|e| self.failed("clearing", &e))?;
+            batch.remove(&self.keyspace, key);
+            if count % CLEARED_AT_ONCE == CLEARED_AT_ONCE - 1 {
+                self.commit(std::mem::replace(&mut batch, self.batch()))?;
+            }
+        }
+        self.commit(batch)
+    }
+
+    fn residence(&self) -> Residence {
+        Residence::Disk
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::state::{Entry, StoreKind};
+
+    fn apply(store: &mut DiskStore, writes: &[(&[u8], Option<&[u8]>)], offset: i64) {
+        store
+            .apply(&mut writes.iter().copied(), Some(Reached::Written(offset)))
+            .unwrap();
+    }
+
+    fn entries(store: &DiskStore, range: &KeyRange, order: Order) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let entry = |entry: Entry<'_>| {
+            let (key, value) = entry.unwrap();
+            (key.into_owned(), value.into_owned())
+        };
+        store.scan(range, order).map(entry).collect()
+    }
+
+    fn keys(store: &DiskStore, range: &KeyRange, order: Order) -> Vec<Vec<u8>> {
+        let entries = entries(store, range, order).into_iter();
+        entries.map(|(key, _)| key).collect()
+    }
+
+    #[test]
+    fn entries_and_offset_outlive_the_process() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = Disk::open(directory.path()).unwrap().store("s", 3).unwrap();
+        assert_eq!(store.changelog_offset().unwrap(), None);
+        apply(&mut store, &[(b"a", Some(b"1")), (b"b", Some(b"2"))], 17);
+        apply(&mut store, &[(b"a", None)], 18);
+        drop(store);
+        let store = Disk::open(directory.path()).unwrap().store("s", 3).unwrap();
+        assert_eq!(store.reached().unwrap(), Some(Reached::Written(18)));
+        assert!((1..=now()).contains(&store.written_at().unwrap().unwrap()));
+        assert_eq!(store.get(b"a").unwrap(), None);
+        assert_eq!(store.get(b"b").unwrap().as_deref(), Some(b"2".as_slice()));
+    }
+
+    #[test]
+    fn a_task_sees_nothing_of_another_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = Disk::open(directory.path()).unwrap();
+        let mut stores = [0, 1, -1].map(|partition| disk.store("s", partition).unwrap());
+        for (store, at) in stores.iter_mut().zip(1..) {
+            apply(store, &[(b"", Some(b"v")), (b"\xff\xff", Some(b"v"))], at);
+        }
+        stores.get_mut(1).unwrap().clear().unwrap();
+        let seen = stores.map(|s| {
+            let keys = keys(&s, &KeyRange::ALL, Order::Ascending);
+            (keys.len(), s.changelog_offset().unwrap())
+        });
+        assert_eq!(seen, [(2, Some(1)), (0, None), (2, Some(3))]);
+    }
+
+    #[test]
+    fn a_scan_keeps_to_its_range_in_both_directions() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = Disk::open(directory.path()).unwrap().store("s", 0).unwrap();
+        let written: Vec<(&[u8], Option<&[u8]>)> = [b"a", b"b", b"c", b"d"]
+            .iter()
+            .map(|key| (key.as_slice(), Some(key.as_slice())))
+            .collect();
+        apply(&mut store, &written, 1);
+        let range = KeyRange {
+            from: Bound::Excluded(b"a".to_vec()),
+            to: Bound::Included(b"c".to_vec()),
+        };
+        assert_eq!(keys(&store, &range, Order::Ascending), [b"b", b"c"]);
+        assert_eq!(keys(&store, &range, Order::Descending), [b"c", b"b"]);
+        let all = keys(&store, &KeyRange::ALL, Order::Descending);
+        assert_eq!(all, [b"d", b"c", b"b", b"a"]);
+    }
+
+    #[test]
+    fn a_cleared_store_is_as_new() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = Disk::open(directory.path()).unwrap().store("s", 0).unwrap();
+        let keys: Vec<Vec<u8>> = (0..CLEARED_AT_ONCE + 5)
+            .map(|n| n.to_be_bytes().to_vec())
+            .collect();
+        let mut writes = keys.iter().map(|k| (k.as_slice(), Some(k.as_slice())));
+        store.apply(&mut writes, Some(Reached::Read(9))).unwrap();
+        store.clear().unwrap();
+        assert_eq!(store.changelog_offset().unwrap(), None);
+        assert!(entries(&store, &KeyRange::ALL, Order::Ascending).is_empty());
+    }
+
+    /// A batch that becomes a table: so many entries of 1 kB, from this one on.
+    fn large(from: u32, count: u32, value: u8) -> RestoreBatch {
+        let mut batch = RestoreBatch::default();
+        for key in (from..from + count).rev() {
+            let value = [value; 1_000];
+            batch.push(StoreKind::KeyValue, &key.to_be_bytes(), Some(&value), 0);
+        }
+        assert!(batch.bytes() >= TABLE_BYTES);
+        batch
+    }
+
+    #[test]
+    fn what_is_restored_at_once_is_newer_than_what_was_there_and_older_than_what_comes() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = Disk::open(directory.path()).unwrap();
+        let (mut store, mut other) = (disk.store("s", 0).unwrap(), disk.store("s", 1).unwrap());
+        let keys = [0_u32, 1, 2, 3].map(u32::to_be_bytes);
+        let [first, second, third, fourth] = keys.each_ref().map(<[u8; 4]>::as_slice);
+        apply(
+            &mut store,
+            &[(first, Some(b"old")), (fourth, Some(b"old"))],
+            1,
+        );
+        apply(&mut other, &[(first, Some(b"other"))], 2);
+        let mut batch = large(0, 10_000, b'1');
+        batch.push(StoreKind::KeyValue, fourth, None, 0);
+        store.restore(&mut batch, 10).unwrap();
+        store.restore(&mut large(2, 10_000, b'2'), 20).unwrap();
+        apply(&mut store, &[(third, Some(b"new"))], 30);
+        let check = |store: &DiskStore, other: &DiskStore| {
+            let get = |key: &[u8]| store.get(key).unwrap().map(|v| v.first().copied().unwrap());
+            let found = [first, second, third].map(get);
+            assert_eq!(found, [Some(b'1'), Some(b'1'), Some(b'n')]);
+            assert_eq!(get(fourth), Some(b'2'));
+            assert_eq!(get(&10_001_u32.to_be_bytes()), Some(b'2'));
+            assert_eq!(store.scan(&KeyRange::ALL, Order::Ascending).count(), 10_002);
+            assert_eq!(store.changelog_offset().unwrap(), Some(30));
+            assert_eq!(
+                other.get(first).unwrap().as_deref(),
+                Some(b"other".as_slice())
+            );
+            assert_eq!(other.changelog_offset().unwrap(), Some(2));
+        };
+        check(&store, &other);
+        drop((store, other, disk));
+        let disk = Disk::open(directory.path()).unwrap();
+        check(&disk.store("s", 0).unwrap(), &disk.store("s", 1).unwrap());
+    }
+}

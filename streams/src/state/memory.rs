@@ -1,0 +1,78 @@
+//! A store in memory, made again from its changelog after every start.
+
+use super::{Committed, KeyRange, Order, Reached, Residence, Scan, StoreError, Writes};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    entries: BTreeMap<Vec<u8>, Vec<u8>>,
+    reached: Option<Reached>,
+}
+
+impl Committed for Memory {
+    fn get(&self, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StoreError> {
+        Ok(self
+            .entries
+            .get(key)
+            .map(|value| Cow::Borrowed(value.as_slice())))
+    }
+
+    fn scan(&self, range: &KeyRange, order: Order) -> Scan<'_> {
+        if range.is_empty() {
+            return Box::new(std::iter::empty());
+        }
+        let entries = self.entries.range::<[u8], _>(range.as_bounds());
+        let entries = entries.map(|(key, value)| {
+            Ok((
+                Cow::Borrowed(key.as_slice()),
+                Cow::Borrowed(value.as_slice()),
+            ))
+        });
+        match order {
+            Order::Ascending => Box::new(entries),
+            Order::Descending => Box::new(entries.rev()),
+        }
+    }
+
+    fn reached(&self) -> Result<Option<Reached>, StoreError> {
+        Ok(self.reached)
+    }
+
+    /// It does not live long enough for that to matter.
+    fn written_at(&self) -> Result<Option<i64>, StoreError> {
+        Ok(None)
+    }
+
+    fn apply(
+        &mut self,
+        writes: Writes<'_, '_>,
+        reached: Option<Reached>,
+    ) -> Result<(), StoreError> {
+        for (key, value) in writes {
+            match (value, self.entries.get_mut(key)) {
+                (Some(value), Some(kept)) => {
+                    kept.clear();
+                    kept.extend_from_slice(value);
+                }
+                (Some(value), None) => {
+                    self.entries.insert(key.to_vec(), value.to_vec());
+                }
+                (None, _) => {
+                    self.entries.remove(key);
+                }
+            }
+        }
+        self.reached = reached.or(self.reached);
+        Ok(())
+    }
+
+    fn clear(&mut self) -> Result<(), StoreError> {
+        *self = Self::default();
+        Ok(())
+    }
+
+    fn residence(&self) -> Residence {
+        Residence::Memory
+    }
+}

@@ -1,0 +1,84 @@
+//! A store as it is drafted.
+
+use super::Segments;
+use crate::config::StateBackend;
+use crate::topology::NodeId;
+use std::panic::Location;
+
+/// A store, by its place in the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoreId(pub(crate) usize);
+
+impl StoreId {
+    /// Of a store that is in no topology yet.
+    pub(crate) const NONE: Self = Self(usize::MAX);
+}
+
+/// What a store's entries are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    /// The newest value of each key, with its timestamp in front: eight bytes, big-endian
+    /// (`org.apache.kafka.streams.state.TimestampedKeyValueStore`).
+    TimestampedKeyValue,
+    /// A value for each key (`org.apache.kafka.streams.state.KeyValueStore`).
+    KeyValue,
+    /// Values by key and window start, as segments: see [`Segments`](super::Segments).
+    Window(Segments),
+    /// Values by key and session, as segments by the sessions' ends.
+    Session(Segments),
+    /// Values by key and time: the newest versions, and the older ones as segments by the end of their validity.
+    Versioned(Segments),
+}
+
+/// Whose a store is.
+#[derive(Clone, Debug)]
+pub(crate) enum Owner {
+    /// An operator's, by its node. The store is called after it.
+    Node(NodeId),
+    /// The user's own, in this name.
+    Declared {
+        name: String,
+        at: &'static Location<'static>,
+    },
+}
+
+/// A store, and whose it is.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreSpec {
+    pub(crate) kind: StoreKind,
+    pub(crate) owner: Owner,
+    /// What stands behind the owner's name, where an operator keeps more than one store.
+    pub(crate) suffix: &'static str,
+    /// Where it is kept; else where the job says.
+    pub(crate) backend: Option<StateBackend>,
+    /// Given when the topology is built.
+    pub(crate) name: String,
+}
+
+impl StoreSpec {
+    /// A store that an operator keeps.
+    pub(crate) fn new(kind: StoreKind, owner: NodeId) -> Self {
+        Self::of(kind, Owner::Node(owner))
+    }
+
+    /// A store that a user has declared.
+    pub(crate) fn declared(kind: StoreKind, name: &str, at: &'static Location<'static>) -> Self {
+        let name = name.to_owned();
+        Self::of(kind, Owner::Declared { name, at })
+    }
+
+    fn of(kind: StoreKind, owner: Owner) -> Self {
+        Self {
+            kind,
+            owner,
+            suffix: "",
+            backend: None,
+            name: String::new(),
+        }
+    }
+
+    /// The topic that its changes go to, as Kafka Streams calls it.
+    pub(crate) fn changelog_topic(&self, application_id: &str) -> String {
+        format!("{application_id}-{}-changelog", self.name)
+    }
+}

@@ -1,0 +1,172 @@
+//! What the stores of a driver's topology hold.
+
+use super::TopologyTestDriver;
+use crate::serde::{HasSerde, Serde};
+use crate::state::{
+    GlobalId, KeyRange, Order, OwnedEntry, Store, StoreError, StoreId, StoreKind,
+    ValueAndTimestamp, newest_of,
+};
+use crate::{Error, Result};
+
+impl TopologyTestDriver {
+    /// The contents of a table's store, partition by partition in the order of its keys. Of a
+    /// [`versioned`](crate::KTable::versioned) table these are the newest versions; the older ones can be looked up
+    /// [`with_store`](Self::with_store).
+    ///
+    /// ```
+    /// use streams::prelude::*;
+    /// use streams::testing::TestRecord;
+    ///
+    /// let builder = TopologyBuilder::new("app");
+    /// builder.stream::<String, String>("visits").group_by_key().count().named("counts").to_stream().to("out");
+    ///
+    /// let mut driver = TopologyTestDriver::new(builder.build())?;
+    /// driver.pipe_record("visits", &TestRecord::new("ann".to_owned(), "home".to_owned()).at(7))?;
+    /// let [(user, count)] = &driver.key_value_store::<String, i64>("counts")?[..] else { panic!() };
+    /// assert_eq!((user.as_str(), count.value, count.timestamp), ("ann", 1, 7));
+    /// # Ok::<(), streams::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the topology has no store of this name, or its entries are not of these types.
+    pub fn key_value_store<K, V>(&self, name: &str) -> Result<Vec<(K, ValueAndTimestamp<V>)>>
+    where
+        K: HasSerde<Serde: Serde<K>>,
+        V: HasSerde<Serde: Serde<V>>,
+    {
+        let entries = self.table_entries(name)?;
+        let typed = entries.into_iter().map(|(key, entry)| {
+            let unreadable = |reason: String| {
+                Error::Topology(format!(
+                    "the test cannot read an entry of the store `{name}`: {reason}"
+                ))
+            };
+            let (timestamp, value) = ValueAndTimestamp::<()>::split(&entry)
+                .ok_or_else(|| unreadable("it has no timestamp".to_owned()))?;
+            let key = K::Serde::default().deserialize(&key);
+            let value = V::Serde::default().deserialize(value);
+            Ok((
+                key.map_err(|e| unreadable(e.to_string()))?,
+                ValueAndTimestamp {
+                    value: value.map_err(|e| unreadable(e.to_string()))?,
+                    timestamp,
+                },
+            ))
+        });
+        typed.collect()
+    }
+
+    /// The rows of a table as bytes with their timestamps in front, committed or not.
+    fn table_entries(&self, name: &str) -> Result<Vec<OwnedEntry>> {
+        if let Some(entries) = self.global_entries(name)? {
+            return Ok(entries);
+        }
+        let (id, kind) = self.named_store(name)?;
+        let mut entries = Vec::new();
+        for task in self.tasks.values() {
+            // The stores of other sub-topologies are not in this task.
+            let Ok(store) = task.state().store(id) else {
+                continue;
+            };
+            let rows = match kind {
+                StoreKind::TimestampedKeyValue => all_of(store),
+                StoreKind::Versioned(_) => newest_of(store).collect(),
+                _ => return Err(of_another_kind(name)),
+            };
+            entries.extend(rows.map_err(|e| Error::Topology(e.to_string()))?);
+        }
+        Ok(entries)
+    }
+
+    /// The entries of a global table's store, if it has this name.
+    fn global_entries(&self, name: &str) -> Result<Option<Vec<OwnedEntry>>> {
+        let mut tables = self.topology.graph().global_tables.iter();
+        let Some(id) = tables.position(|table| table.name == name) else {
+            return Ok(None);
+        };
+        let entries = self.globals.entries(GlobalId(id));
+        Ok(Some(entries.map_err(|e| Error::Topology(e.to_string()))?))
+    }
+
+    pub(super) fn store_id(&self, name: &str, kind: StoreKind) -> Result<StoreId> {
+        match self.named_store(name)? {
+            (id, found) if found == kind => Ok(id),
+            _ => Err(of_another_kind(name)),
+        }
+    }
+
+    fn named_store(&self, name: &str) -> Result<(StoreId, StoreKind)> {
+        let stores = &self.topology.graph().stores;
+        let mut numbered = stores.iter().enumerate();
+        if let Some((id, store)) = numbered.find(|(_, store)| store.name == name) {
+            return Ok((StoreId(id), store.kind));
+        }
+        let global = self.topology.graph().global_tables.iter();
+        let known = stores.iter().map(|store| store.name.as_str());
+        let known: Vec<_> = known.chain(global.map(|t| t.name.as_str())).collect();
+        Err(Error::Topology(match known.is_empty() {
+            true => format!("there is no store `{name}`: the topology has none"),
+            false => format!(
+                "there is no store `{name}`; the topology has {}",
+                known.join(", ")
+            ),
+        }))
+    }
+}
+
+fn of_another_kind(name: &str) -> Error {
+    Error::Topology(format!(
+        "the store `{name}` is of another kind, or keeps its entries for another time"
+    ))
+}
+
+fn all_of(store: &Store) -> Result<Vec<OwnedEntry>, StoreError> {
+    let entries = store.scan(&KeyRange::ALL, Order::Ascending);
+    let owned =
+        entries.map(|entry| entry.map(|(key, value)| (key.into_owned(), value.into_owned())));
+    owned.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use crate::prelude::*;
+    use crate::testing::TestRecord;
+
+    fn driver() -> TopologyTestDriver {
+        let builder = TopologyBuilder::new("app");
+        let _ = builder.table::<String, i64>("in").named("prices");
+        TopologyTestDriver::new(builder.build()).unwrap()
+    }
+
+    #[test]
+    fn entries_come_partition_by_partition_in_the_order_of_their_keys() {
+        let mut driver = driver();
+        for (partition, key) in [(1, "a"), (0, "z"), (0, "b")] {
+            let record = TestRecord::new(key.to_owned(), 1_i64).at(5);
+            driver.pipe_record_to("in", partition, &record).unwrap();
+        }
+        let entries = driver.key_value_store::<String, i64>("prices").unwrap();
+        let keys: Vec<_> = entries.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, ["b", "z", "a"]);
+    }
+
+    #[test]
+    fn a_store_that_is_not_there_is_an_error_that_names_those_that_are() {
+        let error = driver()
+            .key_value_store::<String, i64>("price")
+            .unwrap_err();
+        let expected = "there is no store `price`; the topology has prices";
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+
+    #[test]
+    fn an_entry_of_another_type_is_an_error() {
+        let mut driver = driver();
+        driver.pipe("in", "a", &1_i64).unwrap();
+        let error = driver.key_value_store::<String, i32>("prices").unwrap_err();
+        assert!(error.to_string().contains("4 bytes"), "{error}");
+    }
+}
