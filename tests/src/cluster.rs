@@ -1,16 +1,23 @@
 //! The Kafka that a test runs on.
 //!
 //! `KAFKA_BOOTSTRAP_SERVERS` names a cluster that runs already; else `TEST_KAFKA` says what to start: `embedded`
-//! (the default; `streams-broker` in this process) or `jvm` (Apache Kafka).
+//! (the default; `streams-broker` in this process), `jvm` (Apache Kafka) or `docker` (Apache Kafka in a container; with
+//! this crate's feature `docker`).
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use streams_broker::EmbeddedKafka;
 
-use crate::jvm::ApacheKafka;
+#[cfg(feature = "docker")]
+use crate::docker::Docker;
+use crate::jvm::{ApacheKafka, Options};
+
+/// How long the embedded broker takes from EndTxn to the markers. Apache Kafka takes 1 to 25 ms, in which the next
+/// request of the producer is refused as concurrent: a client must get over that here too.
+const MARKER_DELAY: Duration = Duration::from_millis(5);
 
 /// A Kafka to test on, and the clients for it.
 #[derive(Debug)]
@@ -28,6 +35,8 @@ enum Broker {
     External,
     Embedded(EmbeddedKafka),
     Jvm(ApacheKafka),
+    #[cfg(feature = "docker")]
+    Docker(Box<Docker>),
 }
 
 impl TestCluster {
@@ -43,29 +52,74 @@ impl TestCluster {
     ///
     /// When the cluster doesn't start, or `TEST_KAFKA` names none that is known.
     pub fn start() -> TestCluster {
+        TestCluster::start_with(&[])
+    }
+
+    /// A cluster of the test's own whose broker has these settings, under Apache Kafka's names. A cluster that was there
+    /// before has its own settings: see [`is_own`](TestCluster::is_own).
+    ///
+    /// # Panics
+    ///
+    /// When the cluster doesn't start, or `TEST_KAFKA` names none that is known.
+    pub fn start_with(settings: &[(&str, &str)]) -> TestCluster {
         if let Ok(bootstrap_servers) = std::env::var("KAFKA_BOOTSTRAP_SERVERS") {
-            return TestCluster::new(bootstrap_servers, Broker::External);
+            return TestCluster::at(bootstrap_servers);
         }
         let kind = std::env::var("TEST_KAFKA").unwrap_or_else(|_| "embedded".to_owned());
         match kind.as_str() {
-            "embedded" => {
-                let kafka = EmbeddedKafka::builder()
-                    .setting("auto.create.topics.enable", "false")
-                    .start();
-                let kafka = kafka.expect("the embedded broker starts");
-                TestCluster::new(
-                    kafka.bootstrap_servers().to_owned(),
-                    Broker::Embedded(kafka),
-                )
+            "embedded" => TestCluster::embedded(settings),
+            "jvm" => TestCluster::jvm(&Options {
+                settings,
+                ..Options::default()
+            }),
+            #[cfg(feature = "docker")]
+            "docker" => {
+                let kafka = Docker::start(settings);
+                TestCluster::new(kafka.bootstrap_servers(), Broker::Docker(Box::new(kafka)))
             }
-            "jvm" => {
-                let kafka = ApacheKafka::start();
-                TestCluster::new(kafka.bootstrap_servers(), Broker::Jvm(kafka))
-            }
-            other => {
-                panic!("TEST_KAFKA={other}: use embedded or jvm, or set KAFKA_BOOTSTRAP_SERVERS")
-            }
+            #[cfg(not(feature = "docker"))]
+            "docker" => panic!(
+                "TEST_KAFKA=docker needs the feature `docker`: cargo test -p streams-tests --features docker"
+            ),
+            other => panic!(
+                "TEST_KAFKA={other}: use embedded, jvm or docker, or set KAFKA_BOOTSTRAP_SERVERS"
+            ),
         }
+    }
+
+    /// The clients for a broker that the test has started itself, and keeps to make faults in it.
+    pub fn on(kafka: &EmbeddedKafka) -> TestCluster {
+        TestCluster::new(kafka.bootstrap_servers().to_owned(), Broker::External)
+    }
+
+    fn embedded(settings: &[(&str, &str)]) -> TestCluster {
+        let builder = EmbeddedKafka::builder()
+            .setting("auto.create.topics.enable", "false")
+            // Tests wait for what the log cleaner does.
+            .setting("log.cleaner.backoff.ms", "200")
+            .marker_delay(MARKER_DELAY);
+        let kafka = settings
+            .iter()
+            .fold(builder, |builder, (name, value)| {
+                builder.setting(*name, *value)
+            })
+            .start()
+            .expect("the embedded broker starts");
+        TestCluster::new(
+            kafka.bootstrap_servers().to_owned(),
+            Broker::Embedded(kafka),
+        )
+    }
+
+    /// A cluster that runs already. It is neither stopped nor restarted.
+    pub fn at(bootstrap_servers: String) -> TestCluster {
+        TestCluster::new(bootstrap_servers, Broker::External)
+    }
+
+    /// Apache Kafka in a JVM, whatever the environment says.
+    pub(crate) fn jvm(options: &Options<'_>) -> TestCluster {
+        let kafka = ApacheKafka::start(options);
+        TestCluster::new(kafka.bootstrap_servers(), Broker::Jvm(kafka))
     }
 
     fn new(bootstrap_servers: String, broker: Broker) -> TestCluster {
@@ -112,6 +166,11 @@ impl TestCluster {
                 kafka.stop();
                 kafka.run();
             }
+            #[cfg(feature = "docker")]
+            Broker::Docker(kafka) => {
+                kafka.stop();
+                kafka.run();
+            }
         }
     }
 
@@ -129,6 +188,11 @@ impl TestCluster {
                 kafka.kill();
                 kafka.run();
             }
+            #[cfg(feature = "docker")]
+            Broker::Docker(kafka) => {
+                kafka.kill();
+                kafka.run();
+            }
         }
     }
 
@@ -143,6 +207,8 @@ impl fmt::Debug for Broker {
             Broker::External => "external",
             Broker::Embedded(_) => "embedded",
             Broker::Jvm(_) => "jvm",
+            #[cfg(feature = "docker")]
+            Broker::Docker(_) => "docker",
         })
     }
 }

@@ -7,6 +7,9 @@ use tempfile::TempDir;
 
 use crate::{Job, ReadRecord, TestCluster};
 
+/// As the program has them by default, with more of the job's events.
+const LOG_LEVELS: &str = "info,rdkafka=off,fjall=warn,lsm_tree=warn,streams::runtime::event=debug";
+
 /// A job that copies one topic to another, and where its instances keep their state and their logs.
 ///
 /// The directory with both is kept when the test fails.
@@ -55,6 +58,8 @@ impl<'a> CopyJob<'a> {
             .env("CRASH_INPUT", &self.input)
             .env("CRASH_OUTPUT", &self.output)
             .env("CRASH_APPLICATION_ID", &self.application_id)
+            // How far each checkpoint has brought the stores is told at this level.
+            .env("RUST_LOG", LOG_LEVELS)
             .args([
                 name,
                 "--bootstrap-servers",

@@ -91,6 +91,13 @@ impl Job {
             .unwrap_or_default()
     }
 
+    /// Whether it got no further than its start.
+    pub fn is_starting(&self) -> bool {
+        let log = self.log();
+        let last_run = log.rsplit("job is starting").next();
+        last_run.is_some_and(|run| !run.contains("job is running"))
+    }
+
     /// The end of what it has printed.
     pub fn log_tail(&self) -> String {
         let log = self.log();

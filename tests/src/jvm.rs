@@ -3,25 +3,32 @@
 //! Its data is in a temporary directory and goes with the process that started it, as the JVM does.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::apache::{SETTINGS, VERSION, free_ports};
+use crate::eventually;
 use crate::guarded::Guarded;
-use crate::{Random, eventually};
 
-/// The version whose jars are in `kafka/pom.xml`.
-const VERSION: &str = "4.3.1";
+/// Which jars there are.
+const JARS: &str = include_str!("../kafka/pom.xml");
 /// How long a node may take until it answers: about 5 s when fresh, 16 s after a `kill -9`.
 const START_DEADLINE: Duration = Duration::from_secs(90);
 /// How long an orderly stop may take.
 const STOP_DEADLINE: Duration = Duration::from_secs(60);
-/// Ports are taken from below the range that the kernel hands to outgoing connections, so that a node finds
-/// its port free again when it comes back.
-const PORTS: (u64, u64) = (20_000, 32_000);
+/// What a node is started with beyond what all of them have.
+#[derive(Debug, Default)]
+pub(crate) struct Options<'a> {
+    /// Broker settings.
+    pub(crate) settings: &'a [(&'a str, &'a str)],
+    /// A listener beside the plain one, as `PROTOCOL://HOST:PORT`.
+    pub(crate) listener: Option<&'a str>,
+    /// SCRAM credentials, as `SCRAM-SHA-512=[name=…,password=…]`.
+    pub(crate) credentials: &'a [&'a str],
+}
 
 /// One node of Apache Kafka.
 #[derive(Debug)]
@@ -35,7 +42,7 @@ pub(crate) struct ApacheKafka {
 
 impl ApacheKafka {
     /// Starts a node on a free port and waits until it answers.
-    pub(crate) fn start() -> ApacheKafka {
+    pub(crate) fn start(options: &Options<'_>) -> ApacheKafka {
         let libs = libs();
         let directory = tempfile::Builder::new()
             .prefix("kafka-")
@@ -44,7 +51,7 @@ impl ApacheKafka {
         let [port, controller_port] = free_ports();
         fs::write(
             directory.path().join("server.properties"),
-            properties(directory.path(), port, controller_port),
+            properties(directory.path(), port, controller_port, options),
         )
         .expect("server.properties is written");
         let mut kafka = ApacheKafka {
@@ -53,7 +60,7 @@ impl ApacheKafka {
             port,
             process: None,
         };
-        kafka.format();
+        kafka.format(options.credentials);
         kafka.run();
         kafka
     }
@@ -111,7 +118,7 @@ impl ApacheKafka {
         }
     }
 
-    fn format(&self) {
+    fn format(&self, credentials: &[&str]) {
         let output = Command::new("java")
             .args([
                 "-XX:TieredStopAtLevel=1",
@@ -126,6 +133,11 @@ impl ApacheKafka {
                 "--config",
             ])
             .arg(self.directory.path().join("server.properties"))
+            .args(
+                credentials
+                    .iter()
+                    .flat_map(|credential| ["--add-scram", credential]),
+            )
             .stdin(Stdio::null())
             .output()
             .expect("java runs (TEST_KAFKA=jvm needs Java 17 or later)");
@@ -156,52 +168,36 @@ impl ApacheKafka {
     }
 }
 
-fn properties(directory: &Path, port: u16, controller_port: u16) -> String {
-    format!(
+fn properties(directory: &Path, port: u16, controller_port: u16, options: &Options<'_>) -> String {
+    let listeners = [
+        Some(format!("PLAINTEXT://127.0.0.1:{port}")),
+        options.listener.map(str::to_owned),
+    ];
+    let listeners = listeners
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(",");
+    let mut properties = format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners={listeners},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners={listeners}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
 log.dirs={directory}/data
-auto.create.topics.enable=false
-group.initial.rebalance.delay.ms=0
-group.min.session.timeout.ms=1000
-num.partitions=1
-num.recovery.threads.per.data.dir=2
-offsets.topic.num.partitions=4
-offsets.topic.replication.factor=1
-transaction.state.log.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
 ",
         directory = directory.display()
-    )
-}
-
-fn free_ports() -> [u16; 2] {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_nanos());
-    let mut random = Random::new(
-        u64::try_from(now & u128::from(u64::MAX)).unwrap_or(0) ^ u64::from(std::process::id()),
     );
-    // Both are held until both are found, so that they differ.
-    let listeners = [(); 2].map(|()| {
-        (0..1_000)
-            .find_map(|_| {
-                let port = u16::try_from(random.between(PORTS.0, PORTS.1)).ok()?;
-                TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()
-            })
-            .expect("a free port")
-    });
-    listeners.map(|listener| listener.local_addr().expect("a bound port").port())
+    for (name, value) in SETTINGS.iter().chain(options.settings) {
+        properties.push_str(&format!("{name}={value}\n"));
+    }
+    properties
 }
 
 /// The directory with Kafka's jars: `TEST_KAFKA_LIBS`, else a cache in cargo's target directory, filled by Maven once.
-fn libs() -> PathBuf {
+pub(crate) fn libs() -> PathBuf {
     if let Some(libs) = std::env::var_os("TEST_KAFKA_LIBS") {
         return PathBuf::from(libs);
     }
@@ -210,11 +206,13 @@ fn libs() -> PathBuf {
     let lock = File::create(cache.join("lock")).expect("a lock for Kafka's jars");
     lock.lock().expect("the lock of Kafka's jars");
     let libs = cache.join("libs");
+    // The mark says for which list of jars they are complete.
     let complete = cache.join("complete");
-    if !complete.exists() {
-        copy_jars(&libs);
-        File::create(&complete).expect("a mark that the jars are complete");
+    if fs::read_to_string(&complete).is_ok_and(|list| list == JARS) {
+        return libs;
     }
+    copy_jars(&libs);
+    fs::write(&complete, JARS).expect("a mark that the jars are complete");
     libs
 }
 

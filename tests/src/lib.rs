@@ -12,21 +12,32 @@
     reason = "helpers of tests fail the test"
 )]
 
+mod apache;
 mod client;
 mod cluster;
 mod copy;
+mod counts;
 pub mod crash;
+#[cfg(feature = "docker")]
+mod docker;
 mod guarded;
+mod java;
 mod job;
 mod jvm;
 mod oracle;
 mod random;
+mod restores;
+mod secured;
 mod wait;
 
 pub use client::{Deliveries, Delivery, Isolation, Member, ReadRecord, Sender, block_on};
 pub use cluster::TestCluster;
 pub use copy::CopyJob;
+pub use counts::Counts;
+pub use java::Java;
 pub use job::Job;
 pub use oracle::Oracle;
 pub use random::Random;
+pub use restores::ToldRestore;
+pub use secured::SecuredKafka;
 pub use wait::{eventually, wait_until};

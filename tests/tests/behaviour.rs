@@ -1,21 +1,58 @@
 //! Replays what Kafka Streams 4.3.1 did, step by step, through the test driver: `streams` must do the same.
 //!
 //! The tables are in `tests/behaviour/<topology>/<case>.json`, or in the directory that `BEHAVIOUR_TABLES` names. They were
-//! captured by running Kafka Streams; no expected value was written by hand. Topologies that are not built here yet are
-//! counted and named, and do not fail.
+//! captured by running Kafka Streams; no expected value was written by hand. Cases of [`NOT_BUILT_YET`] are counted and named;
+//! any other one that is not known here fails, as does one with a parameter that nothing asks for.
 #![expect(clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "behaviour/describe.rs"]
+mod describe;
+#[path = "behaviour/functions.rs"]
+mod functions;
+#[path = "behaviour/joins.rs"]
+mod joins;
+#[path = "behaviour/parameters.rs"]
+mod parameters;
+#[path = "behaviour/processors.rs"]
+mod processors;
+#[path = "behaviour/store_commands.rs"]
+mod store_commands;
+#[path = "behaviour/stores.rs"]
+mod stores;
 #[path = "behaviour/table.rs"]
 mod table;
+#[path = "behaviour/tables.rs"]
+mod tables;
 #[path = "behaviour/topologies.rs"]
 mod topologies;
 
+use parameters::Parameters;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use streams::testing::{RawRecord, TopologyTestDriver};
 use table::{Case, Emitted, Step};
 use topologies::Notes;
+
+/// What the topologies' names begin with that cannot be built yet: windows and sessions, stream-stream joins, foreign-key
+/// joins, suppression.
+const NOT_BUILT_YET: [&str; 15] = [
+    "cogroup-hopping",
+    "cogroup-session",
+    "cogroup-sliding",
+    "cogroup-tumbling",
+    "foreign-key-",
+    "hopping-",
+    "join-then-hopping-",
+    "session-aggregate",
+    "session-count",
+    "session-reduce",
+    "sliding-",
+    "stream-self-join",
+    "stream-stream-",
+    "suppress-",
+    "tumbling-",
+];
 
 /// What came of the cases of one topology.
 #[derive(Default)]
@@ -120,10 +157,22 @@ fn replay_all(directory: &Path) -> Report {
                 tally.emitted += emitted;
             }
             Replayed::Different(difference) => tally.differences.push(difference),
+            Replayed::Unknown if is_built(&case.topology) => {
+                let case = case.case;
+                tally.differences.push(format!(
+                    "{case}: its topology, or a parameter of it, is not known here"
+                ));
+            }
             Replayed::Unknown => tally.unknown += 1,
         }
     }
     report
+}
+
+fn is_built(topology: &str) -> bool {
+    !NOT_BUILT_YET
+        .iter()
+        .any(|begin| topology.starts_with(begin))
 }
 
 enum Replayed {
@@ -137,10 +186,11 @@ enum Replayed {
 
 fn replay(case: &Case) -> Replayed {
     let notes = Notes::default();
-    let Some(topology) = topologies::build(&case.topology, &notes) else {
+    let parameters = Parameters::new(&case.parameters);
+    let Some(topology) = topologies::build(&case.topology, &parameters, &notes) else {
         return Replayed::Unknown;
     };
-    if !case.parameters.is_empty() || !case.stores.is_empty() {
+    if !parameters.all_asked_for() {
         return Replayed::Unknown;
     }
     let mut driver = TopologyTestDriver::new(topology).expect("a topology of the tables is right");
@@ -160,11 +210,16 @@ fn replay(case: &Case) -> Replayed {
         }
         emitted += step.expect.len();
     }
+    for (name, expected) in &case.stores {
+        if let Err(difference) = stores::compare(case, &mut driver, name, expected) {
+            return Replayed::Different(format!("{}: {difference}", case.case));
+        }
+    }
     Replayed::Equal { emitted }
 }
 
 fn run(driver: &mut TopologyTestDriver, step: &Step) -> streams::Result<()> {
-    driver.advance_wall_clock(step.advance_wall_clock());
+    driver.advance_wall_clock(step.advance_wall_clock())?;
     match &step.send {
         Some(send) => driver.pipe_raw(&send.topic, 0, &send.record()),
         None => Ok(()),
@@ -211,18 +266,37 @@ fn a_difference_in_any_part_is_noticed() {
     }
 }
 
+/// A directory with one case.
+fn with_case(topology: &str, parameters: &str) -> Report {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let own = directory.path().join(topology);
+    std::fs::create_dir(&own).expect("a directory");
+    let name = format!(r#""topology": "{topology}""#);
+    let text = CASE
+        .replace(r#""topology": "filter""#, &name)
+        .replace(r#""parameters": {}"#, parameters);
+    std::fs::write(own.join("own.json"), text).expect("a file");
+    replay_all(directory.path())
+}
+
 #[test]
 fn a_directory_without_known_cases_fails() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     assert!(replay_all(directory.path()).verdict().is_err());
-    let topology = directory.path().join("unheard-of");
-    std::fs::create_dir(&topology).expect("a directory");
-    std::fs::write(
-        topology.join("own.json"),
-        CASE.replace(r#"topology": "filter"#, r#"topology": "unheard-of"#),
-    )
-    .expect("a file");
-    let report = replay_all(directory.path());
+    let report = with_case("tumbling-max", r#""parameters": {}"#);
     assert_eq!(report.sum(|t| t.unknown), 1);
     assert!(report.verdict().is_err());
+}
+
+#[test]
+fn a_case_that_is_unknown_without_being_listed_fails() {
+    assert!(with_case("filter", r#""parameters": {}"#).verdict().is_ok());
+    for (topology, parameters) in [
+        ("unheard-of", r#""parameters": {}"#),
+        ("filter", r#""parameters": {"unheard_of": 1}"#),
+    ] {
+        let verdict = with_case(topology, parameters).verdict();
+        let difference = verdict.expect_err("an unknown case fails");
+        assert!(difference.contains("is not known here"), "{difference}");
+    }
 }

@@ -1,11 +1,12 @@
 //! The crash test in its long form:
-//! `TEST_KAFKA=jvm cargo run -p streams-tests --bin crash-test -- --duration 2min --seed 7 --records 200000`.
+//! `TEST_KAFKA=jvm cargo run -p streams-tests --bin crash-test -- --duration 2min --seed 7 --records 200000`; with
+//! `--work count-words --threads 2` for a job with state.
 
 use std::time::Duration;
 
 use clap::Parser;
 use streams_tests::TestCluster;
-use streams_tests::crash::{Plan, run};
+use streams_tests::crash::{Plan, Work, run};
 
 /// Kills, freezes and restarts instances of a job while a producer writes, and recounts what they wrote.
 #[derive(Debug, Parser)]
@@ -25,6 +26,20 @@ struct Arguments {
     /// Processes of the job.
     #[arg(long, default_value_t = 3)]
     instances: usize,
+    /// Stream threads of each process.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// What the job does: `copy`, or `count-words`, which has state.
+    #[arg(long, default_value = "copy", value_parser = work)]
+    work: Work,
+}
+
+fn work(text: &str) -> Result<Work, String> {
+    match text {
+        "copy" => Ok(Work::Copy),
+        "count-words" => Ok(Work::CountWords),
+        _ => Err(format!("`{text}`: use `copy` or `count-words`")),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -38,9 +53,15 @@ fn main() -> std::io::Result<()> {
         records,
         partitions,
         instances,
+        threads,
+        work,
     } = Arguments::parse();
     // Cargo builds all binaries of a package into one directory; `--bins` or a test run has built this one.
-    let job = std::env::current_exe()?.with_file_name("crash-job");
+    let program = match work {
+        Work::Copy => "crash-job",
+        Work::CountWords => "count-job",
+    };
+    let job = std::env::current_exe()?.with_file_name(program);
     if !job.exists() {
         return Err(std::io::Error::other(format!(
             "{} is missing: build with `--bins`",
@@ -56,6 +77,8 @@ fn main() -> std::io::Result<()> {
             records,
             partitions,
             instances,
+            threads,
+            work,
         },
     );
     println!("crash test: passed");

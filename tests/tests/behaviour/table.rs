@@ -59,6 +59,10 @@ impl Step {
 }
 
 impl Send {
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
     pub(crate) fn record(&self) -> RawRecord {
         let bytes = |text: &Option<String>| text.clone().map(String::into_bytes);
         let mut record = TestRecord::new(bytes(&self.key), bytes(&self.value)).at(self.timestamp);

@@ -14,6 +14,8 @@ use streams::prelude::*;
     broker_transaction_max_timeout = "1h",
     stream_threads = 2,
     offset_reset = latest,
+    state_backend = memory,
+    statestore_cache_max_bytes = 10_485_760,
     on_error(deserialize = dead_letter("rejected"), process = skip, produce = fail),
 )]
 #[sink(topic = "out")]
@@ -29,6 +31,7 @@ mod settings {
     pub const MAX: Duration = Duration::from_secs(120);
     pub const PREFIX: &str = "Prefix";
     pub const THREADS: usize = 3;
+    pub const CACHE: usize = 1 << 20;
     pub const INPUT: &str = "in";
     pub const OUTPUT: &str = "out";
     pub const REJECTED: &str = "rejected";
@@ -42,6 +45,7 @@ mod settings {
     broker_transaction_max_timeout = settings::MAX,
     stream_threads = settings::THREADS,
     offset_reset = none,
+    statestore_cache_max_bytes = settings::CACHE,
     on_error(produce = dead_letter(settings::REJECTED)),
 )]
 #[sink(topic = settings::OUTPUT, value = Json)]
@@ -74,6 +78,8 @@ fn main() -> streams::Result<()> {
     );
     assert_eq!(config.stream_threads, 2);
     assert_eq!(config.offset_reset, OffsetReset::Latest);
+    assert_eq!(config.state_backend, StateBackend::Memory);
+    assert_eq!(config.statestore_cache_max_bytes, 10 << 20);
     assert_eq!(
         config.on_error.deserialize,
         ErrorPolicy::DeadLetter("rejected".into())
@@ -93,6 +99,8 @@ fn main() -> streams::Result<()> {
     assert_eq!(config.broker_transaction_max_timeout, Some(settings::MAX));
     assert_eq!(config.stream_threads, settings::THREADS);
     assert_eq!(config.offset_reset, OffsetReset::None);
+    assert_eq!(config.state_backend, StateBackend::Disk);
+    assert_eq!(config.statestore_cache_max_bytes, settings::CACHE);
     assert_eq!(
         config.on_error.produce,
         ErrorPolicy::DeadLetter(settings::REJECTED.into())

@@ -1,0 +1,49 @@
+//! What Apache Kafka is started with, in a JVM of its own and in a container alike.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::Random;
+
+/// The version whose jars are in `kafka/pom.xml`, and the tag of the image.
+pub(crate) const VERSION: &str = "4.3.1";
+
+/// The settings that make a single node of use for tests: without the replication of its own topics, which would leave
+/// transactions waiting for more nodes, and without pauses that suit a cluster of many.
+pub(crate) const SETTINGS: &[(&str, &str)] = &[
+    ("auto.create.topics.enable", "false"),
+    ("group.initial.rebalance.delay.ms", "0"),
+    ("group.min.session.timeout.ms", "1000"),
+    ("log.cleaner.backoff.ms", "200"),
+    ("num.partitions", "1"),
+    ("num.recovery.threads.per.data.dir", "2"),
+    ("offsets.topic.num.partitions", "4"),
+    ("offsets.topic.replication.factor", "1"),
+    ("transaction.state.log.num.partitions", "4"),
+    ("transaction.state.log.replication.factor", "1"),
+    ("transaction.state.log.min.isr", "1"),
+];
+
+/// Ports are taken from below the range that the kernel hands to outgoing connections, so that a node finds
+/// its port free again when it comes back.
+const PORTS: (u64, u64) = (20_000, 32_000);
+
+/// Ports that differ and that nobody listens on.
+pub(crate) fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos());
+    let mut random = Random::new(
+        u64::try_from(now & u128::from(u64::MAX)).unwrap_or(0) ^ u64::from(std::process::id()),
+    );
+    // All are held until all are found, so that they differ.
+    let listeners = [(); COUNT].map(|()| {
+        (0..1_000)
+            .find_map(|_| {
+                let port = u16::try_from(random.between(PORTS.0, PORTS.1)).ok()?;
+                TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()
+            })
+            .expect("a free port")
+    });
+    listeners.map(|listener| listener.local_addr().expect("a bound port").port())
+}

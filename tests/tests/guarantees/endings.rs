@@ -1,0 +1,103 @@
+//! How a job ends, in order and otherwise.
+
+use crate::fixture::{Fixture, SOON};
+use std::time::{Duration, Instant};
+use streams_broker::EmbeddedKafka;
+use streams_tests::{Isolation, Oracle, TestCluster, wait_until};
+
+#[test]
+fn a_stopped_job_stops_soon_when_there_is_nothing_to_do() {
+    let mut fixture = Fixture::new(1);
+    let builder = fixture.builder();
+    let topology = fixture.mapping(&builder, str::to_owned);
+    let handle = fixture.start(topology);
+    fixture.wait_for_assignment();
+
+    let stopping = Instant::now();
+    let summary = fixture.stop(handle);
+
+    assert!(
+        stopping.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        stopping.elapsed()
+    );
+    assert_eq!(summary.checkpoints, 0, "an empty transaction was committed");
+}
+#[test]
+fn slow_user_code_cannot_let_a_transaction_time_out() {
+    let mut fixture = Fixture::new(1);
+    fixture.produce(1, 120);
+    let builder = fixture.builder();
+    builder.transaction_timeout(Duration::from_secs(3));
+    builder.checkpoint_interval(Duration::from_millis(2_900));
+    // All records come in one batch, which takes twice the transaction's timeout.
+    let topology = fixture.mapping(&builder, |text| {
+        std::thread::sleep(Duration::from_millis(50));
+        text.to_owned()
+    });
+
+    let summary = fixture.run_until_latest(topology).unwrap();
+
+    Oracle::exactly_once(&fixture.inputs(), &fixture.outputs());
+    assert_eq!(
+        summary.recoveries,
+        0,
+        "{:?}",
+        fixture.events.lock().unwrap()
+    );
+    assert!(summary.checkpoints >= 3, "{summary:?}");
+}
+
+#[test]
+fn slow_user_code_does_not_cost_the_membership() {
+    let mut fixture = Fixture::new(1);
+    fixture.properties = vec![
+        ("session.timeout.ms", "6000"),
+        ("max.poll.interval.ms", "6000"),
+    ];
+    fixture.produce(1, 100);
+    // All records come in one batch, which takes longer than a member may be silent.
+    let topology = fixture.mapping(&fixture.builder(), |text| {
+        std::thread::sleep(Duration::from_millis(100));
+        text.to_owned()
+    });
+
+    let summary = fixture.run_until_latest(topology).unwrap();
+
+    Oracle::exactly_once(&fixture.inputs(), &fixture.outputs());
+    let events = fixture.events.lock().unwrap();
+    assert_eq!(summary.recoveries, 0, "{events:?}");
+}
+
+#[test]
+fn a_job_that_is_stopped_while_the_broker_is_frozen_ends_soon_and_says_what_holds() {
+    let kafka = EmbeddedKafka::start().unwrap();
+    let cluster = TestCluster::on(&kafka);
+    let mut fixture = Fixture::on(&cluster, 2);
+    fixture.produce(2, 100);
+    let builder = fixture.builder();
+    builder.checkpoint_interval(Duration::from_secs(50));
+    let topology = fixture.mapping(&builder, str::to_owned);
+    let handle = fixture.start(topology.clone());
+    wait_until("the outputs are written", SOON, || {
+        let ends = cluster.end_offsets(&fixture.output, Isolation::Uncommitted);
+        ends.iter().sum::<i64>() >= 100
+    });
+
+    kafka.pause();
+    let stopping = Instant::now();
+    handle.stop();
+    let error = fixture.runtime.block_on(handle.join()).unwrap_err();
+    let took = stopping.elapsed();
+
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    let error = error.to_string();
+    assert!(
+        error.contains("stopped without a last checkpoint"),
+        "{error}"
+    );
+    kafka.resume();
+    let job = fixture.job_in(fixture.directories[0].path(), topology);
+    fixture.runtime.block_on(job.until_latest().run()).unwrap();
+    Oracle::exactly_once(&fixture.inputs(), &fixture.outputs());
+}

@@ -1,0 +1,25 @@
+//! The wire suite of `streams-broker` on the cluster that `TEST_KAFKA` names: its cases are what Apache Kafka does.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+#[path = "../../streams-broker/tests/protocol/cases/mod.rs"]
+mod cases;
+#[path = "../../streams-broker/tests/protocol/wire/mod.rs"]
+mod wire;
+
+mod kafka {
+    use std::sync::OnceLock;
+
+    use streams_tests::TestCluster;
+
+    /// A cluster with the settings that the cases count on.
+    pub(crate) fn address() -> &'static str {
+        static CLUSTER: OnceLock<TestCluster> = OnceLock::new();
+        let settings = [
+            ("auto.create.topics.enable", "true"),
+            ("log.retention.check.interval.ms", "500"),
+        ];
+        CLUSTER
+            .get_or_init(|| TestCluster::start_with(&settings))
+            .bootstrap_servers()
+    }
+}

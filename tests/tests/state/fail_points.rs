@@ -1,0 +1,147 @@
+//! A process that dies at each step of a checkpoint, and within a restore: the next one goes on, and each word counts once.
+
+use std::path::Path;
+use std::time::Duration;
+
+use streams_tests::{CopyJob, Counts, Sender, TestCluster};
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Words in lines, of which every one comes again and again.
+pub(crate) fn produce(job: &CopyJob<'_>, lines: std::ops::Range<usize>) {
+    let sender = Sender::new(TestCluster::shared(), &[]);
+    for line in lines {
+        let words = [line % 7, line % 11, line % 13]
+            .map(|n| format!("w{n}"))
+            .join(" ");
+        let partition = i32::try_from(line % 3).unwrap();
+        sender.text(&job.input, partition, &words);
+    }
+    sender.flush();
+}
+
+pub(crate) const ARGUMENTS: [&str; 3] = ["--until-latest", "--checkpoint-interval", "100ms"];
+
+/// Runs an instance that dies at the point.
+pub(crate) fn die_at(job: &CopyJob<'_>, arguments: &[&str], point: &str, passes: usize) {
+    let mut command = job.command(0, arguments);
+    command.env("STREAMS_FAIL_POINT", format!("{point}:{passes}"));
+    let log = job.directory().join("instance-0.log");
+    let status = streams_tests::Job::start(&command, &log).wait(DEADLINE);
+    assert!(!status.success(), "{point}: it did not die");
+}
+
+/// Runs an instance to its end, and gives the changelog records that its restores have read.
+pub(crate) fn go_on(job: &CopyJob<'_>, arguments: &[&str]) -> u64 {
+    let log = job.directory().join("instance-0.log");
+    let before = std::fs::read_to_string(&log).map_or(0, |log| log.len());
+    job.start(0, arguments).succeed(DEADLINE);
+    let log = std::fs::read_to_string(&log).unwrap();
+    let restored = log[before..].lines().filter_map(|line| {
+        let (_, rest) = line.split_once(" is restored: ")?;
+        rest.split_once(' ')?.0.parse::<u64>().ok()
+    });
+    restored.sum()
+}
+
+#[track_caller]
+fn judge(job: &CopyJob<'_>) {
+    let counts = Counts::of_words(&job.inputs());
+    counts.are_told_by(&job.outputs());
+    let changelog = format!("{}-counts-changelog", job.application_id);
+    counts.are_kept_in(&TestCluster::shared().read_committed(&changelog));
+}
+
+fn changelog_records(job: &CopyJob<'_>) -> u64 {
+    let changelog = format!("{}-counts-changelog", job.application_id);
+    TestCluster::shared().read_committed(&changelog).len() as u64
+}
+
+/// Where the process dies: what is committed then.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dies {
+    BeforeTheCommit,
+    AfterTheCommit,
+}
+
+/// Dies at the point in the middle of the second run, and goes on.
+fn survives(point: &str, dies: Dies) {
+    let program = Path::new(env!("CARGO_BIN_EXE_count-job"));
+    let job = CopyJob::new(TestCluster::shared(), program, 3);
+    produce(&job, 0..200);
+    go_on(&job, &ARGUMENTS);
+    let applied = changelog_records(&job);
+    produce(&job, 200..400);
+    let lacking = match dies {
+        Dies::BeforeTheCommit => {
+            // In the second checkpoint. Nobody waits for the transaction that it leaves open.
+            die_at(&job, &ARGUMENTS, point, 1);
+            0
+        }
+        Dies::AfterTheCommit => {
+            // In the first one that changes the store.
+            die_at(&job, &ARGUMENTS, point, 0);
+            changelog_records(&job) - applied
+        }
+    };
+    let restored = go_on(&job, &ARGUMENTS);
+    match point {
+        "AfterCommit" => assert!(
+            restored == lacking && lacking > 0,
+            "{restored} of {lacking}"
+        ),
+        _ => assert!(restored <= lacking, "{point}: read {restored} of {lacking}"),
+    }
+    judge(&job);
+}
+
+#[test]
+fn before_anything_is_written() {
+    survives("BeforeChangelog", Dies::BeforeTheCommit);
+}
+
+#[test]
+fn behind_the_changelog() {
+    survives("AfterChangelog", Dies::BeforeTheCommit);
+}
+
+#[test]
+fn behind_the_flush() {
+    survives("AfterFlush", Dies::BeforeTheCommit);
+}
+
+#[test]
+fn between_the_offsets_and_the_commit() {
+    survives("AfterOffsets", Dies::BeforeTheCommit);
+}
+
+#[test]
+fn between_the_commit_and_the_stores() {
+    survives("AfterCommit", Dies::AfterTheCommit);
+}
+
+#[test]
+fn between_the_stores() {
+    survives("InApply", Dies::AfterTheCommit);
+}
+
+#[test]
+fn behind_the_stores() {
+    survives("AfterApply", Dies::AfterTheCommit);
+}
+
+#[test]
+fn within_a_restore() {
+    let program = Path::new(env!("CARGO_BIN_EXE_count-job"));
+    let job = CopyJob::new(TestCluster::shared(), program, 3);
+    produce(&job, 0..200);
+    go_on(&job, &ARGUMENTS);
+    let written = changelog_records(&job);
+    std::fs::remove_dir_all(job.directory().join("state-0")).unwrap();
+    produce(&job, 200..300);
+    die_at(&job, &ARGUMENTS, "InRestore", 0);
+    // What was applied before is not read again.
+    let restored = go_on(&job, &ARGUMENTS);
+    assert!(restored < written, "read {restored} of {written}");
+    judge(&job);
+}

@@ -1,0 +1,210 @@
+//! Global tables: read before the first record, and followed from then on.
+
+use rdkafka::admin::AdminOptions;
+use rdkafka::producer::BaseRecord;
+use rdkafka::{Offset, TopicPartitionList};
+use streams::ByType;
+use streams::prelude::*;
+use streams::runtime::Event;
+use streams_broker::{ApiKey, ErrorCode, Fault};
+use streams_tests::{Sender, TestCluster, block_on, wait_until};
+
+use crate::fixture::{Counting, SOON, broker};
+
+fn put(job: &Counting, topic: &str, rows: &[(&str, &str)]) {
+    let sender = Sender::new(job.cluster, &[("enable.idempotence", "true")]);
+    for (key, value) in rows {
+        sender.send(BaseRecord::to(topic).key(*key).payload(*value));
+    }
+    sender.flush();
+}
+
+/// Five hundred of them, each with a name.
+fn put_airports(job: &Counting, topic: &str) {
+    let rows: Vec<(String, String)> = (0..500)
+        .map(|n| (format!("A{n}"), format!("Airport {n}")))
+        .collect();
+    let rows: Vec<(&str, &str)> = rows.iter().map(|(k, v)| (&**k, &**v)).collect();
+    put(job, topic, &rows);
+}
+
+/// Names the airport of each record.
+fn names(job: &Counting, airports: &str) -> Topology {
+    let builder = TopologyBuilder::new(&job.application);
+    let airports = builder
+        .global_table::<String, String>(airports)
+        .named("airports");
+    let flights: KStream<str, String> = builder.source(&job.input, ByType, ByType);
+    let named = flights.join_global(
+        &airports,
+        |_, code: &String| code.clone(),
+        |_, name: &String| name.clone(),
+    );
+    named.to(&job.output);
+    job.configured(&builder, |_| {})
+}
+
+fn outputs(job: &Counting) -> Vec<String> {
+    let outputs = job.cluster.read_committed(&job.output);
+    outputs
+        .iter()
+        .map(|record| record.text().to_owned())
+        .collect()
+}
+
+/// How many rows were read before the job began.
+fn rows_read(job: &Counting) -> u64 {
+    let events = job.take_events().into_iter();
+    let read = events.filter_map(|event| match event {
+        Event::GlobalTablesRead { records, .. } => Some(records),
+        _ => None,
+    });
+    read.last().unwrap()
+}
+
+#[test]
+fn all_rows_are_there_before_the_first_record_and_later_ones_come() {
+    let job = Counting::new(1);
+    let airports = job.cluster.topic("airports", 3);
+    put_airports(&job, &airports);
+    put(
+        &job,
+        &job.input,
+        &[("one", "A499"), ("two", "A0"), ("none", "B0")],
+    );
+    let handle = job.start(names(&job, &airports));
+    job.wait_until_counted();
+    assert_eq!(outputs(&job), ["Airport 499", "Airport 0"]);
+    // A row that changes while the job runs is seen by records that come after it has arrived.
+    put(&job, &airports, &[("A0", "Elsewhere")]);
+    wait_until("the new row is seen", SOON, || {
+        put(&job, &job.input, &[("again", "A0")]);
+        job.wait_until_counted();
+        outputs(&job).last().is_some_and(|last| last == "Elsewhere")
+    });
+    job.stop(handle);
+}
+
+#[test]
+fn a_global_table_without_its_topic_is_refused() {
+    let job = Counting::new(1);
+    let error = job
+        .run(names(&job, "no-such-topic"))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("`no-such-topic` does not exist"), "{error}");
+}
+
+#[test]
+fn a_restart_reads_only_what_has_come_since() {
+    let job = Counting::new(1);
+    let airports = job.cluster.topic("airports", 3);
+    put_airports(&job, &airports);
+    let run = |flight: &str| {
+        put(&job, &job.input, &[("flight", flight)]);
+        job.run(names(&job, &airports)).unwrap();
+        (outputs(&job).pop().unwrap(), rows_read(&job))
+    };
+    assert_eq!(run("A7"), ("Airport 7".to_owned(), 500));
+    put(&job, &airports, &[("A7", "Elsewhere")]);
+    assert_eq!(run("A7"), ("Elsewhere".to_owned(), 1));
+    assert_eq!(run("A499"), ("Airport 499".to_owned(), 0));
+    // What was made anew under the same name is read from the beginning.
+    job.cluster.delete_topic(&airports).unwrap();
+    job.cluster.create_topic(&airports, 3).unwrap();
+    put(&job, &airports, &[("A499", "New")]);
+    assert_eq!(run("A499"), ("New".to_owned(), 1));
+}
+
+#[test]
+fn an_error_in_place_of_a_row_is_not_taken_for_the_row() {
+    let (kafka, cluster) = broker();
+    let job = Counting::on(cluster, 1);
+    let airports = cluster.topic("airports", 1);
+    put(&job, &airports, &[("A1", "Airport 1")]);
+    put(&job, &job.input, &[("flight", "A1")]);
+    // The client hands it on as the partition's.
+    let error = Fault::fail(ApiKey::Fetch, ErrorCode::UnknownServerError);
+    let failed = kafka.inject(error.topic(&airports).first(1));
+    job.run(names(&job, &airports)).unwrap();
+    assert_eq!(failed.struck().len(), 1);
+    assert_eq!(rows_read(&job), 1);
+    assert_eq!(outputs(&job), ["Airport 1"]);
+}
+
+#[test]
+fn a_question_about_the_topic_is_asked_again_at_the_start() {
+    let (kafka, cluster) = broker();
+    let job = Counting::on(cluster, 1);
+    let airports = cluster.topic("airports", 1);
+    put(&job, &airports, &[("A1", "Airport 1")]);
+    put(&job, &job.input, &[("flight", "A1")]);
+    // Not what a leader says, so the client does not ask again by itself.
+    let asked = Fault::fail(ApiKey::ListOffsets, ErrorCode::CoordinatorNotAvailable)
+        .topic(&airports)
+        .first(2);
+    let failed = kafka.inject(asked);
+    job.run(names(&job, &airports)).unwrap();
+    assert_eq!(failed.struck().len(), 2);
+    assert_eq!(outputs(&job), ["Airport 1"]);
+}
+
+/// Deletes the records of partition 0 of a topic below this offset.
+fn delete_before(cluster: &TestCluster, topic: &str, offset: i64) {
+    let mut before = TopicPartitionList::new();
+    let at = Offset::Offset(offset);
+    before.add_partition_offset(topic, 0, at).unwrap();
+    let deleted = cluster
+        .admin()
+        .delete_records(&before, &AdminOptions::new());
+    for element in block_on(deleted).unwrap().elements() {
+        element.error().unwrap();
+    }
+}
+
+#[test]
+fn a_running_job_gets_over_a_question_that_fails() {
+    let (kafka, cluster) = broker();
+    let job = Counting::on(cluster, 1);
+    let airports = cluster.topic("airports", 1);
+    put_airports(&job, &airports);
+    let handle = job.start(names(&job, &airports));
+    // What comes next is gone when it is asked for, and where the topic begins now is told late.
+    let held = kafka.inject(Fault::hold(ApiKey::Fetch).topic(&airports));
+    assert!(held.wait_until_struck(1, SOON));
+    put_airports(&job, &airports);
+    delete_before(cluster, &airports, 999);
+    let asked = Fault::fail(ApiKey::ListOffsets, ErrorCode::CoordinatorNotAvailable)
+        .topic(&airports)
+        .first(2);
+    let failed = kafka.inject(asked);
+    held.end();
+    assert!(failed.wait_until_struck(2, SOON));
+    put(&job, &airports, &[("A0", "Elsewhere")]);
+    wait_until("the new row is seen", SOON, || {
+        put(&job, &job.input, &[("flight", "A0")]);
+        job.wait_until_counted();
+        outputs(&job).last().is_some_and(|last| last == "Elsewhere")
+    });
+    job.stop(handle);
+}
+
+#[test]
+fn a_start_that_is_dropped_lets_go_of_the_tables() {
+    let (kafka, cluster) = broker();
+    let job = Counting::on(cluster, 1);
+    let airports = cluster.topic("airports", 1);
+    put(&job, &airports, &[("A1", "Airport 1")]);
+    // The first reader never gets an answer; the next one does.
+    let held = kafka.inject(Fault::hold(ApiKey::Fetch).topic(&airports).nth(1));
+    let seen = held.clone();
+    job.start_and_drop(names(&job, &airports), move || {
+        seen.wait_until_struck(1, SOON)
+    });
+    let mut handle = None;
+    wait_until("the tables are free", SOON, || {
+        handle = job.try_start(names(&job, &airports)).ok();
+        handle.is_some()
+    });
+    job.stop(handle.unwrap());
+}

@@ -1,0 +1,83 @@
+//! The job's own topics: made at the start, and refused when they are not what they have to be.
+
+use streams::ByType;
+use streams::prelude::*;
+
+use crate::fixture::Counting;
+
+fn delete(job: &Counting, topic: &str) {
+    job.cluster.delete_topic(topic).unwrap();
+}
+
+fn error(job: &Counting, topology: Topology) -> String {
+    job.run(topology).unwrap_err().to_string()
+}
+
+#[test]
+fn a_changelog_of_another_size_is_refused() {
+    let job = Counting::new(3);
+    job.cluster.create_topic(&job.changelog(), 2).unwrap();
+    let error = error(&job, job.topology());
+    let expected = format!("`{}` has 2 partitions where 3 are needed", job.changelog());
+    assert!(error.contains(&expected), "{error}");
+}
+
+#[test]
+fn a_changelog_that_vanished_is_refused_where_the_state_is_known() {
+    let mut job = Counting::new(1);
+    job.produce(10, 3);
+    job.run_until_latest();
+    delete(&job, &job.changelog());
+    let error = error(&job, job.topology());
+    assert!(
+        error.contains(&format!("`{}` is gone", job.changelog()))
+            && error.contains("reset the application"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_changelog_that_was_made_anew_is_refused() {
+    let mut job = Counting::new(1);
+    job.produce(10, 3);
+    job.run_until_latest();
+    delete(&job, &job.changelog());
+    job.cluster.create_topic(&job.changelog(), 1).unwrap();
+    job.produce(10, 3);
+    let error = error(&job, job.topology());
+    assert!(
+        error.contains("ends at offset 0") && error.contains("`counts`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_renamed_store_is_asked_about() {
+    let mut job = Counting::new(1);
+    job.produce(10, 3);
+    job.run_until_latest();
+    let renamed = || job.configured(&builder_of(&job, "totals"), |_| {});
+    let error = error(&job, renamed());
+    assert!(
+        error.contains("was `let counts` renamed to `let totals`?")
+            && error.contains(&job.changelog()),
+        "{error}"
+    );
+    // Nothing was made that would hide it from the next start.
+    let error = self::error(&job, renamed());
+    assert!(error.contains("was `let counts` renamed"), "{error}");
+    job.run_until_latest();
+    job.judge();
+}
+
+fn builder_of(job: &Counting, name: &str) -> TopologyBuilder {
+    let builder = TopologyBuilder::new(&job.application);
+    let input: KStream<str, str> = builder.source(&job.input, ByType, ByType);
+    input
+        .group_by_key()
+        .count()
+        .named(name)
+        .to_stream()
+        .to(&job.output);
+    builder
+}

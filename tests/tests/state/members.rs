@@ -1,0 +1,42 @@
+//! Tasks that go from one instance to another, and come back.
+
+use std::time::Duration;
+
+use streams::runtime::Event;
+use streams_tests::wait_until;
+
+use crate::fixture::{Counting, SOON};
+
+#[test]
+fn tasks_that_move_take_their_counts_along_and_need_only_the_difference_when_they_come_back() {
+    let mut job = Counting::new(4);
+    job.produce(2_000, 100);
+    let first = job.start(job.topology());
+    job.wait_until_counted();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let second = job.start_in(job.topology(), elsewhere.path());
+    // The second instance reads the changelogs of the tasks that it gets.
+    wait_until("tasks have moved", SOON, || {
+        job.count(|e| matches!(e, Event::Restore(r) if r.done && r.records > 0)) >= 2
+    });
+    job.produce(1_000, 100);
+    job.wait_until_counted();
+    job.judge();
+    job.take_restores();
+    let before = job.changelog_records();
+    job.stop(second);
+    // It is a static member: its tasks come back when its session has timed out.
+    wait_until("tasks are back", Duration::from_secs(60), || {
+        let all =
+            |e: &Event| matches!(e, Event::Assigned { partitions, .. } if partitions.len() == 4);
+        job.count(all) >= 1
+    });
+    job.produce(400, 100);
+    job.wait_until_counted();
+    job.judge();
+    job.stop(first);
+    let restores = job.take_restores();
+    let read: u64 = restores.iter().map(|r| r.records).sum();
+    // The second instance has written some of the 1,000 changes; nothing else was lacking.
+    assert!(read <= 1_000 && read < before as u64, "{restores:?}");
+}

@@ -1,0 +1,52 @@
+//! Processors on Kafka: their stores outlive restarts, and punctuators write in the transaction.
+
+use std::time::Duration;
+use streams::prelude::*;
+
+use crate::fixture::Counting;
+
+/// Counts in a store, and tells the sum of all counts by the wall clock.
+struct Count(KeyValueStore<str, i64>);
+
+impl Count {
+    fn tell(&mut self, time: i64, cx: &mut ProcessorContext<'_, str, i64>) -> Outcome {
+        let counts = self.0.all(cx).map(|entry| entry.map(|(_, count)| count));
+        let sum = counts.sum::<Outcome<i64>>()?;
+        cx.forward(Record::new("sum", &sum, time))
+    }
+}
+
+impl Processor<str, str> for Count {
+    type KeyOut = str;
+    type ValueOut = i64;
+
+    fn init(&mut self, cx: &mut InitContext<'_, Self, str, i64>) -> Outcome {
+        let soon = Duration::from_millis(50);
+        cx.schedule(soon, PunctuationType::WallClockTime, Self::tell);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<'_, str, str>,
+        cx: &mut ProcessorContext<'_, str, i64>,
+    ) -> Outcome {
+        let count = self.0.get(cx, record.key)?.unwrap_or_default() + 1;
+        self.0.put(cx, record.key, &count)
+    }
+}
+
+#[test]
+fn a_store_outlives_restarts_and_punctuators_tell_what_is_in_it() {
+    let mut job = Counting::new(1);
+    for produced in [300_i64, 600] {
+        job.produce(300, 10);
+        let builder = TopologyBuilder::new(&job.application);
+        let counts = builder.store(Stores::key_value::<str, i64>("counts"));
+        let input = builder.stream::<str, str>(&job.input);
+        input.process_with(&counts, Count).to(&job.output);
+        let running = job.start(job.configured(&builder, |_| ()));
+        job.wait_until_told(produced);
+        job.stop(running);
+    }
+}

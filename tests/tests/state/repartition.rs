@@ -1,0 +1,60 @@
+//! Records that go to the task of another key on their way.
+
+use std::time::Duration;
+
+use streams::ByType;
+use streams::prelude::*;
+use streams_tests::{Counts, wait_until};
+
+use crate::fixture::{Counting, SOON};
+
+/// Counts the input by the last digit of its values.
+fn by_last_digit(job: &Counting) -> Topology {
+    let builder = TopologyBuilder::new(&job.application);
+    builder.checkpoint_interval(Duration::from_millis(200));
+    let input: KStream<str, String> = builder.source(&job.input, ByType, ByType);
+    let digits = input.group_by(|_, value| value.chars().last().unwrap_or_default().to_string());
+    digits.count().named("counts").to_stream().to(&job.output);
+    job.configured(&builder, |config| {
+        config.repartition_purge_interval = Duration::from_millis(100);
+    })
+}
+
+fn judge(job: &Counting) {
+    let last_digit = |text: &str| text.chars().last().unwrap().to_string().into_bytes();
+    let counts = Counts::by(&job.inputs(), |record| last_digit(record.text()));
+    counts.are_told_by(&job.cluster.read_committed(&job.output));
+    counts.are_kept_in(&job.cluster.read_committed(&job.changelog()));
+}
+
+#[test]
+fn a_bounded_run_ends_behind_what_went_through_the_repartition_topic() {
+    let mut job = Counting::new(3);
+    job.produce(1_000, 7);
+    job.run(by_last_digit(&job)).unwrap();
+    judge(&job);
+    job.produce(300, 7);
+    job.run(by_last_digit(&job)).unwrap();
+    judge(&job);
+}
+
+#[test]
+fn what_is_committed_of_a_repartition_topic_is_deleted_and_never_missed() {
+    let mut job = Counting::new(3);
+    let topic = format!("{}-counts-repartition", job.application);
+    for round in 1..=2 {
+        job.produce(500, 7);
+        let handle = job.start(by_last_digit(&job));
+        wait_until("all has come out", SOON, || {
+            job.cluster.read_committed(&job.output).len() == 500 * round
+        });
+        wait_until("it begins where it is committed", SOON, || {
+            let begins: Vec<i64> = job.cluster.beginning_offsets(&topic);
+            let committed = job.cluster.committed(&job.application, &topic, 3);
+            let committed: Vec<i64> = committed.into_iter().flatten().collect();
+            committed.len() == 3 && begins == committed
+        });
+        job.stop(handle);
+    }
+    judge(&job);
+}

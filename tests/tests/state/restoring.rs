@@ -1,0 +1,109 @@
+//! What happens while a state is restored, which a broker that holds requests back makes long.
+
+use rdkafka::admin::{AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::{Offset, TopicPartitionList};
+use streams_broker::{ApiKey, Fault};
+use streams_tests::{Isolation, block_on, wait_until};
+
+use crate::fixture::{Counting, SOON, broker, copy_directory};
+
+#[test]
+fn a_changelog_that_is_cut_off_while_it_is_read_is_read_from_where_it_begins_now() {
+    let (kafka, cluster) = broker();
+    let mut job = Counting::on(cluster, 1);
+    // What is deleted from it now was written again later.
+    job.produce(30, 10);
+    job.run_until_latest();
+    let ends = cluster.end_offsets(&job.changelog(), Isolation::Uncommitted);
+    let begins = *ends.first().unwrap();
+    job.produce(30, 10);
+    job.run_until_latest();
+    job.take_restores();
+    job.directory = tempfile::tempdir().unwrap();
+    job.produce(30, 10);
+    let fetch = Fault::hold(ApiKey::Fetch).topic(job.changelog()).nth(1);
+    let held = kafka.inject(fetch);
+    let handle = job.start_until_latest();
+    assert!(held.wait_until_struck(1, SOON));
+    let mut before = TopicPartitionList::new();
+    before
+        .add_partition_offset(&job.changelog(), 0, Offset::Offset(begins))
+        .unwrap();
+    // A topic that is only compacted keeps its records whoever asks.
+    let topic = job.changelog();
+    let policy =
+        AlterConfig::new(ResourceSpecifier::Topic(&topic)).set("cleanup.policy", "compact,delete");
+    let altered = cluster
+        .admin()
+        .alter_configs([&policy], &AdminOptions::new());
+    for resource in block_on(altered).unwrap() {
+        resource.unwrap();
+    }
+    let deleted = cluster
+        .admin()
+        .delete_records(&before, &AdminOptions::new());
+    for element in block_on(deleted).unwrap().elements() {
+        element.error().unwrap();
+    }
+    held.release();
+    job.join(handle);
+    job.judge();
+    let restores = job.take_restores();
+    assert_eq!(restores.last().unwrap().records, 10, "{restores:?}");
+}
+
+/// Waits until the transactions in the changelog are ended: their markers may come a little later than the commit.
+fn wait_for_markers(job: &Counting) {
+    let ends = |isolation| job.cluster.end_offsets(&job.changelog(), isolation);
+    wait_until("the changelog is stable", SOON, || {
+        ends(Isolation::Committed) == ends(Isolation::Uncommitted)
+    });
+}
+
+#[test]
+fn a_store_that_lacks_nothing_but_a_marker_reads_nothing() {
+    let (kafka, cluster) = broker();
+    let mut job = Counting::on(cluster, 1);
+    job.produce(30, 10);
+    job.run_until_latest();
+    wait_for_markers(&job);
+    let fetches = kafka.inject(Fault::observe(ApiKey::Fetch).topic(job.changelog()));
+    job.produce(30, 10);
+    job.run_until_latest();
+    assert_eq!(fetches.seen(), []);
+    job.judge();
+    // It is read where there is a record.
+    job.directory = tempfile::tempdir().unwrap();
+    let fetches = kafka.inject(Fault::observe(ApiKey::Fetch).topic(job.changelog()));
+    job.produce(30, 10);
+    job.run_until_latest();
+    assert!(!fetches.seen().is_empty());
+    job.judge();
+}
+
+#[test]
+fn a_task_that_is_ready_does_not_wait_for_another_ones_restore() {
+    let (kafka, cluster) = broker();
+    let mut job = Counting::on(cluster, 2);
+    job.produce_to(0, "ready", 5);
+    job.produce_to(1, "slow", 5);
+    job.run_until_latest();
+    // The store of partition 1 is set back: the other one's changelog gets nothing more.
+    let earlier = tempfile::tempdir().unwrap();
+    copy_directory(job.directory.path(), earlier.path());
+    job.produce_to(1, "slow", 5);
+    job.run_until_latest();
+    job.directory = earlier;
+    wait_for_markers(&job);
+    let held = kafka.inject(Fault::hold(ApiKey::Fetch).topic(job.changelog()));
+    let handle = job.start(job.topology());
+    assert!(held.wait_until_struck(1, SOON));
+    job.produce_to(1, "slow", 1);
+    job.produce_to(0, "ready", 1);
+    job.wait_until_told_of("ready", 6);
+    assert!(!job.is_told_of("slow", 11), "it was not restored");
+    held.end();
+    job.wait_until_told_of("slow", 11);
+    job.stop(handle);
+    job.judge();
+}
