@@ -11,8 +11,10 @@ use rdkafka::bindings as sys;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, Producer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use std::collections::HashMap;
 use std::ffi::{CString, c_void};
 use std::ptr;
+use std::slice;
 use std::time::{Duration, Instant};
 
 const PARTITIONS: i32 = 4;
@@ -21,7 +23,37 @@ const WAIT: Duration = Duration::from_secs(60);
 /// How many bytes go to one output partition before the next is chosen.
 const RUN_BYTES: usize = 32 * 1024;
 
-pub(crate) fn copy(run: &Run) -> Result<f64, Failure> {
+/// What is done with a record.
+pub(crate) enum Work {
+    /// Key, value and timestamp are written as they are.
+    Copy,
+    /// And its headers are looked for, as a job of this library does, which keeps them. The inputs here have none.
+    CopyWithHeaders,
+    /// It is counted by its key, and the count is written.
+    Count(HashMap<Vec<u8>, i64>),
+}
+
+impl Work {
+    /// The count of a key, with this record.
+    fn count(&mut self, key: &[u8]) -> Option<[u8; 8]> {
+        let Work::Count(counts) = self else {
+            return None;
+        };
+        let count = match counts.get_mut(key) {
+            Some(count) => {
+                *count += 1;
+                *count
+            }
+            None => {
+                counts.insert(key.to_vec(), 1);
+                1
+            }
+        };
+        Some(count.to_be_bytes())
+    }
+}
+
+pub(crate) fn run(run: &Run, mut work: Work) -> Result<f64, Failure> {
     let consumer: BaseConsumer = consumer(run)?;
     let producer: BaseProducer = producer(run)?;
     producer.init_transactions(WAIT)?;
@@ -51,7 +83,7 @@ pub(crate) fn copy(run: &Run) -> Result<f64, Failure> {
     }
     let started = Instant::now();
     consumer.assign(&assignment)?;
-    let result = copy_records(run, &consumer, &producer, queue, topic);
+    let result = copy_records(run, &mut work, &consumer, &producer, queue, topic);
     let seconds = started.elapsed().as_secs_f64();
     // SAFETY: made above, not used after.
     unsafe {
@@ -64,6 +96,7 @@ pub(crate) fn copy(run: &Run) -> Result<f64, Failure> {
 
 fn copy_records(
     run: &Run,
+    work: &mut Work,
     consumer: &BaseConsumer,
     producer: &BaseProducer,
     queue: *mut sys::rd_kafka_queue_t,
@@ -83,7 +116,7 @@ fn copy_records(
         for message in buffer.iter().take(count) {
             // SAFETY: librdkafka has just given these messages, and each is released once.
             unsafe {
-                forward(producer, topic, *message, &mut output)?;
+                forward(producer, work, topic, *message, &mut output)?;
                 sys::rd_kafka_message_destroy(*message);
             }
         }
@@ -100,7 +133,11 @@ fn copy_records(
     }
 }
 
-fn read(queue: *mut sys::rd_kafka_queue_t, buffer: &mut [*mut sys::rd_kafka_message_t]) -> usize {
+/// What has arrived, after waiting shortly for a first message.
+pub(crate) fn read(
+    queue: *mut sys::rd_kafka_queue_t,
+    buffer: &mut [*mut sys::rd_kafka_message_t],
+) -> usize {
     // SAFETY: the buffer has room for as many messages as are asked for.
     let count = unsafe {
         match sys::rd_kafka_consume_batch_queue(queue, 0, buffer.as_mut_ptr(), buffer.len()) {
@@ -116,6 +153,7 @@ fn read(queue: *mut sys::rd_kafka_queue_t, buffer: &mut [*mut sys::rd_kafka_mess
 /// `message` is a living message, `topic` a topic of `producer`.
 unsafe fn forward(
     producer: &BaseProducer,
+    work: &mut Work,
     topic: *mut sys::rd_kafka_topic_t,
     message: *mut sys::rd_kafka_message_t,
     (partition, bytes): &mut (i32, usize),
@@ -124,21 +162,44 @@ unsafe fn forward(
     // SAFETY: the caller's promise; key and value are copied by the call.
     unsafe {
         let timestamp = sys::rd_kafka_message_timestamp(message, &mut kind);
+        if matches!(work, Work::CopyWithHeaders) {
+            let mut headers = ptr::null_mut();
+            let found = sys::rd_kafka_message_headers(message, &mut headers);
+            if found == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return Err("a record with headers: the bare loop does not copy them".into());
+            }
+        }
         let message = &*message;
         if *bytes >= RUN_BYTES {
             (*partition, *bytes) = ((*partition + 1) % PARTITIONS, 0);
         }
         *bytes += message.len;
+        let key = match message.key.is_null() {
+            true => &[],
+            false => slice::from_raw_parts(message.key.cast::<u8>(), message.key_len),
+        };
+        let mut count = work.count(key);
+        let (partition, value) = match &mut count {
+            // A key's partition is the same in both topics.
+            Some(count) => (
+                message.partition,
+                memory(count.as_mut_ptr().cast(), count.len()),
+            ),
+            None => (*partition, memory(message.payload, message.len)),
+        };
         let arguments = [
             argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_RKT, |u| u.rkt = topic),
             argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_PARTITION, |u| {
-                u.i32_ = *partition
+                u.i32_ = partition
             }),
             argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_MSGFLAGS, |u| {
                 u.i = sys::RD_KAFKA_MSG_F_COPY
             }),
             argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_VALUE, |u| {
-                u.mem = memory(message.payload, message.len)
+                u.mem = value
+            }),
+            argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_KEY, |u| {
+                u.mem = memory(message.key, message.key_len)
             }),
             argument(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_TIMESTAMP, |u| {
                 u.i64_ = timestamp

@@ -1,23 +1,40 @@
 //! One run of one contestant, in a process of its own.
 
-use crate::{Failure, bare, job, usage};
+use crate::{Failure, bare, bare_read, job, usage};
 use clap::{Args, ValueEnum};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Who copies.
+/// Who works, and at what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Contestant {
     /// A loop over librdkafka's fastest calls.
     Bare,
+    /// The bare loop, which looks for headers too.
+    BareHeaders,
     /// A job of this library.
     Streams,
+    /// The bare loop, with counts in a map in memory that dies with it.
+    BareCount,
+    /// A job of this library that counts by key, on disk, with a changelog.
+    StreamsCount,
+    /// A job of this library that keeps the newest value of each key on disk, in a directory that outlives the process.
+    StreamsState,
+    /// A loop over librdkafka's fastest calls that only reads.
+    BareRead,
 }
 
 impl Contestant {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Contestant::Bare => "bare",
+            Contestant::BareHeaders => "bare-headers",
             Contestant::Streams => "streams",
+            Contestant::BareCount => "bare-count",
+            Contestant::StreamsCount => "streams-count",
+            Contestant::StreamsState => "streams-state",
+            Contestant::BareRead => "bare-read",
         }
     }
 }
@@ -38,6 +55,9 @@ pub(crate) struct Run {
     pub(crate) records: u64,
     #[arg(long)]
     pub(crate) interval_ms: u64,
+    /// Where its state is; default: in a directory that is deleted when it ends.
+    #[arg(long)]
+    pub(crate) state_dir: Option<PathBuf>,
 }
 
 /// What a contestant used.
@@ -50,7 +70,7 @@ pub(crate) struct Report {
 }
 
 impl Run {
-    pub(crate) fn copy(
+    pub(crate) fn new(
         contestant: Contestant,
         servers: &str,
         input: &str,
@@ -65,7 +85,13 @@ impl Run {
             output: output.to_owned(),
             records,
             interval_ms,
+            state_dir: None,
         }
+    }
+
+    pub(crate) fn with_state_dir(mut self, directory: &Path) -> Self {
+        self.state_dir = Some(directory.to_path_buf());
+        self
     }
 
     pub(crate) fn command(&self) -> Result<Command, Failure> {
@@ -85,6 +111,9 @@ impl Run {
             "--interval-ms",
             &self.interval_ms.to_string(),
         ]);
+        if let Some(directory) = &self.state_dir {
+            command.arg("--state-dir").arg(directory);
+        }
         Ok(command)
     }
 
@@ -113,8 +142,13 @@ impl Run {
     /// In the contestant's process: runs, and prints what it used.
     pub(crate) fn contest(&self) -> Result<(), Failure> {
         let seconds = match self.contestant {
-            Contestant::Bare => bare::copy(self)?,
+            Contestant::Bare => bare::run(self, bare::Work::Copy)?,
+            Contestant::BareHeaders => bare::run(self, bare::Work::CopyWithHeaders)?,
             Contestant::Streams => job::copy(self)?,
+            Contestant::BareCount => bare::run(self, bare::Work::Count(HashMap::new()))?,
+            Contestant::StreamsCount => job::count(self)?,
+            Contestant::StreamsState => return job::keep_newest(self),
+            Contestant::BareRead => return bare_read::run(self),
         };
         println!("{seconds} {} {}", usage::cpu_seconds()?, usage::peak_mb()?);
         Ok(())

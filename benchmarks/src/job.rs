@@ -17,8 +17,48 @@ pub(crate) fn copy(run: &Run) -> Result<f64, Failure> {
     let text: KStream<Keyless, String> =
         builder.source(&run.input, streams::ByType, streams::ByType);
     streams::sink(text, &run.output, streams::ByType, streams::ByType);
-    let topology = builder.build();
+    work(run, builder.build())
+}
 
+/// Counts by key until everything is committed; the seconds from assignment to last commit.
+pub(crate) fn count(run: &Run) -> Result<f64, Failure> {
+    let builder = TopologyBuilder::new(&format!("bench-{}", run.output));
+    builder.checkpoint_interval(Duration::from_millis(run.interval_ms));
+    let input: KStream<str, [u8]> = builder.source(&run.input, streams::ByType, streams::ByType);
+    let counts = input.group_by_key().count().named("counts");
+    counts.to_stream().to(&run.output);
+    work(run, builder.build())
+}
+
+/// Keeps the newest value of each key, writes its length, and prints how far a restore is, until it is killed.
+pub(crate) fn keep_newest(run: &Run) -> Result<(), Failure> {
+    let builder = TopologyBuilder::new(&format!("bench-{}", run.output));
+    builder.checkpoint_interval(Duration::from_millis(run.interval_ms));
+    let input: KStream<str, Vec<u8>> = builder.source(&run.input, streams::ByType, streams::ByType);
+    let newest = input.group_by_key().reduce(|_, newest| newest.clone());
+    let lengths = newest.named("newest").to_stream();
+    lengths
+        .map_values(|value| value.as_ref().map(|value| value.len() as u64))
+        .to(&run.output);
+    let directory = run.state_dir.as_deref().ok_or("no --state-dir")?;
+    let job = Job::new(builder.build(), Properties::new(&run.bootstrap_servers))
+        .state_dir(directory)
+        .on_event(|event| match event {
+            Event::Restore(restore) => println!(
+                "{} {} {} {}",
+                restore.changelog,
+                restore.records,
+                restore.bytes,
+                restore.took.as_secs_f64()
+            ),
+            Event::Recovering { why, .. } => eprintln!("{why}"),
+            _ => {}
+        });
+    tokio::runtime::Runtime::new()?.block_on(job.run())?;
+    Ok(())
+}
+
+fn work(run: &Run, topology: Topology) -> Result<f64, Failure> {
     let directory = tempfile::tempdir()?;
     let span = Span::default();
     let noted = Arc::clone(&span);
@@ -40,7 +80,7 @@ pub(crate) fn copy(run: &Run) -> Result<f64, Failure> {
     };
     tokio::runtime::Runtime::new()?.block_on(job.run())?;
     let (Some(start), Some(end)) = *span.lock().unwrap_or_else(PoisonError::into_inner) else {
-        return Err("nothing was copied".into());
+        return Err("nothing was committed".into());
     };
     Ok((end - start).as_secs_f64())
 }

@@ -22,7 +22,7 @@ pub(crate) fn compare(rate: u64, measured: Duration, interval_ms: u64) -> Result
             cluster.topic("latency-in", 4),
             cluster.topic("latency-out", 4),
         );
-        let run = Run::copy(
+        let run = Run::new(
             contestant,
             cluster.bootstrap_servers(),
             &input,

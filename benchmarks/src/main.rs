@@ -1,18 +1,28 @@
-//! The recipe's copy of 100-byte strings against a bare librdkafka loop, on the same broker in the same run.
+//! The recipe's copy of 100-byte strings, and counting by key, against a bare librdkafka loop, on the same broker in the same run.
 //!
 //! Each contestant runs in a process of its own, reads the same prefilled topic, and reports what it used:
 //!
 //! ```text
 //! cargo run --release -p streams-benchmarks -- copy --records 4000000
 //! TEST_KAFKA=jvm cargo run --release -p streams-benchmarks -- copy
+//! cargo run --release -p streams-benchmarks -- count
 //! cargo run --release -p streams-benchmarks -- latency
+//! cargo run --release -p streams-benchmarks -- restart --state-mb 1024
+//! cargo run --release -p streams-benchmarks -- restore --state-mb 412
 //! ```
+//!
+//! `restart` kills a job with so much state in one store on disk while it works, and starts it again: seconds from the start of
+//! the process to its first new committed output, and what it read of its changelog, beside a job whose state is empty.
+//! `restore` starts it with its store deleted: megabytes a second from the changelog into the store, beside a bare consumer that
+//! reads the same changelog and keeps nothing. Megabytes are 10^6 bytes of keys and values.
 
 mod bare;
+mod bare_read;
 mod contestant;
 mod feed;
 mod job;
 mod latency;
+mod state;
 mod usage;
 
 use clap::{Parser, Subcommand};
@@ -43,6 +53,21 @@ enum Command {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// Throughput, CPU and memory of counting by key, exactly once, with every update in the output.
+    Count {
+        /// Records in the input.
+        #[arg(long, default_value_t = 2_000_000)]
+        records: u64,
+        /// Different keys.
+        #[arg(long, default_value_t = 100_000)]
+        keys: u64,
+        /// Time between checkpoints, in milliseconds.
+        #[arg(long, default_value_t = 1_000)]
+        interval_ms: u64,
+        /// How often each contestant runs; they take turns.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
     /// Time from a record's timestamp to its sight by a read-committed consumer.
     Latency {
         /// Records a second.
@@ -55,6 +80,30 @@ enum Command {
         #[arg(long, default_value_t = 100)]
         interval_ms: u64,
     },
+    /// Time from the start of a job that was killed to its first new committed output, beside one without state.
+    Restart {
+        /// The state, in one store on disk, in megabytes (10^6 bytes).
+        #[arg(long, default_value_t = 1_024)]
+        state_mb: u64,
+        /// Time between checkpoints, in milliseconds.
+        #[arg(long, default_value_t = 100)]
+        interval_ms: u64,
+        /// How often each job is killed and started; they take turns.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
+    /// Megabytes a second from a changelog into a store on disk that was deleted, beside a bare consumer.
+    Restore {
+        /// The state, in one store on disk, in megabytes (10^6 bytes).
+        #[arg(long, default_value_t = 412)]
+        state_mb: u64,
+        /// Time between checkpoints, in milliseconds.
+        #[arg(long, default_value_t = 100)]
+        interval_ms: u64,
+        /// How often the store is deleted and restored.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
     /// A contestant's own process; started by the other commands.
     #[command(hide = true)]
     Contest(Run),
@@ -66,39 +115,78 @@ fn main() -> Result<(), Failure> {
             records,
             interval_ms,
             rounds,
-        } => copy(records, interval_ms, rounds),
+        } => {
+            let cluster = TestCluster::shared();
+            let input = cluster.topic("bench-in", 4);
+            println!("filling `{input}` with {records} strings of 100 bytes");
+            feed::fill(cluster.bootstrap_servers(), &input, records)?;
+            let contestants = [
+                Contestant::Bare,
+                Contestant::BareHeaders,
+                Contestant::Streams,
+            ];
+            compare(cluster, &contestants, &input, records, interval_ms, rounds)
+        }
+        Command::Count {
+            records,
+            keys,
+            interval_ms,
+            rounds,
+        } => {
+            let cluster = TestCluster::shared();
+            let input = cluster.topic("bench-in", 4);
+            println!("filling `{input}` with {records} strings of 100 bytes, {keys} keys");
+            feed::fill_keyed(cluster.bootstrap_servers(), &input, records, keys)?;
+            let contestants = [Contestant::BareCount, Contestant::StreamsCount];
+            compare(cluster, &contestants, &input, records, interval_ms, rounds)
+        }
         Command::Latency {
             rate,
             seconds,
             interval_ms,
         } => latency::compare(rate, Duration::from_secs(seconds), interval_ms),
+        Command::Restart {
+            state_mb,
+            interval_ms,
+            rounds,
+        } => state::restart(state_mb, interval_ms, rounds),
+        Command::Restore {
+            state_mb,
+            interval_ms,
+            rounds,
+        } => state::restore(state_mb, interval_ms, rounds),
         Command::Contest(run) => run.contest(),
     }
 }
 
-fn copy(records: u64, interval_ms: u64, rounds: usize) -> Result<(), Failure> {
-    let cluster = TestCluster::shared();
-    let input = cluster.topic("bench-in", 4);
-    println!("filling `{input}` with {records} strings of 100 bytes");
-    feed::fill(cluster.bootstrap_servers(), &input, records)?;
+fn compare(
+    cluster: &TestCluster,
+    contestants: &[Contestant],
+    input: &str,
+    records: u64,
+    interval_ms: u64,
+    rounds: usize,
+) -> Result<(), Failure> {
     println!(
-        "{:>8}  {:>12}  {:>14}  {:>12}",
+        "{:>13}  {:>12}  {:>14}  {:>12}",
         "", "records/s", "CPU s/million", "peak MB"
     );
     for _ in 0..rounds {
-        for contestant in [Contestant::Bare, Contestant::Streams] {
+        for &contestant in contestants {
             let output = cluster.topic("bench-out", 4);
-            let run = Run::copy(
+            let run = Run::new(
                 contestant,
                 cluster.bootstrap_servers(),
-                &input,
+                input,
                 &output,
                 records,
                 interval_ms,
             );
             let report = run.in_a_process_of_its_own()?;
+            // The embedded broker keeps everything in memory, up to a limit.
+            cluster.delete_topic(&output)?;
             println!(
-                "{:>8}  {:>12.0}  {:>14.2}  {:>12.0}",
+                "{:>13}  {:>12.0}  {:>14.2}  {:>12.0}",
                 contestant.name(),
                 records as f64 / report.seconds,
                 report.cpu_seconds / (records as f64 / 1e6),

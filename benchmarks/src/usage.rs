@@ -30,3 +30,10 @@ pub(crate) fn peak_mb() -> Result<f64, Failure> {
     let kb: f64 = line.split_whitespace().next().ok_or("no size")?.parse()?;
     Ok(kb / 1024.0)
 }
+
+/// Threads that run or want to, on this machine, in the last minute.
+pub(crate) fn load_average() -> Result<f64, Failure> {
+    let text = std::fs::read_to_string("/proc/loadavg")?;
+    let first = text.split_whitespace().next().ok_or("no load average")?;
+    Ok(first.parse()?)
+}
