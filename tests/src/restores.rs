@@ -13,7 +13,7 @@ pub struct ToldRestore {
     pub records: u64,
     /// The offset that the last checkpoint which this instance has applied, or its last restore, had reached; 0 before any.
     pub applied: i64,
-    /// Where the changelog ended.
+    /// Where the changelog, or a restore that was suspended, ended.
     pub end: i64,
 }
 
@@ -66,9 +66,12 @@ fn offset(text: &str) -> Option<(String, i64)> {
     Some((changelog.to_owned(), offset.parse().ok()?))
 }
 
-/// `… is restored: 12 records of count-changelog-3 from offset 5 to 20 in 1s`: changelog, records and end.
+/// `… is restored: 12 records of count-changelog-3 from offset 5 to 20 in 1s`, or `is suspended`: changelog, records, and
+/// where it ended.
 fn restore(line: &str) -> Option<(&str, u64, i64)> {
-    let (_, told) = line.split_once(" is restored: ")?;
+    let (_, told) = line
+        .split_once(" is restored: ")
+        .or_else(|| line.split_once(" is suspended: "))?;
     let (records, told) = told.split_once(" records of ")?;
     let (changelog, told) = told.split_once(" from offset ")?;
     let (_, told) = told.split_once(" to ")?;

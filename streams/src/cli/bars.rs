@@ -1,6 +1,6 @@
 //! Restores as progress bars, where standard error is a terminal; the log's lines go above them.
 
-use crate::runtime::{Event, Restore, log_event};
+use crate::runtime::{Event, Restore, RestoreStatus, log_event};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -27,7 +27,7 @@ impl Bars {
     fn show(&self, restore: &Restore) {
         let key = (restore.task.clone(), restore.store.clone());
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if restore.done {
+        if restore.status != RestoreStatus::Restoring {
             if let Some(bar) = open.remove(&key) {
                 bar.finish_and_clear();
             }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn restore(position: i64) -> Restore {
+    fn restore(position: i64, status: RestoreStatus) -> Restore {
         Restore {
             thread: 0,
             task: "0_1".into(),
@@ -106,19 +106,23 @@ mod tests {
             bytes: 3_000_000,
             took: Duration::from_secs(2),
             number: 1,
-            done: position == 300,
+            status,
         }
     }
 
     #[test]
-    fn a_bar_follows_its_restore_and_goes_when_that_is_done() {
+    fn a_bar_follows_its_restore_and_goes_with_it() {
         let bars = Bars::default();
         let open = || bars.open.lock().unwrap_or_else(PoisonError::into_inner);
-        bars.hear(&Event::Restore(restore(150)));
+        bars.hear(&Event::Restore(restore(150, RestoreStatus::Restoring)));
         let bar = open().values().next().cloned();
         let told = bar.map(|bar| (bar.position(), bar.length(), bar.message()));
         assert_eq!(told, Some((50, Some(200), "1.5 MB/s".to_owned())));
-        bars.hear(&Event::Restore(restore(300)));
+        bars.hear(&Event::Restore(restore(300, RestoreStatus::Completed)));
         assert!(open().is_empty());
+
+        bars.hear(&Event::Restore(restore(150, RestoreStatus::Restoring)));
+        bars.hear(&Event::Restore(restore(150, RestoreStatus::Suspended)));
+        assert!(open().is_empty(), "nobody reads it any more");
     }
 }

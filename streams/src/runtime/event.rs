@@ -80,8 +80,21 @@ pub struct Restore {
     pub took: Duration,
     /// How often this restore was told before.
     pub number: u32,
-    /// Whether the store has all that its changelog has.
-    pub done: bool,
+    /// What it is at.
+    pub status: RestoreStatus,
+}
+
+/// What the restore of a store is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RestoreStatus {
+    /// It is being read.
+    Restoring,
+    /// The store has all that its changelog has.
+    Completed,
+    /// It was given up before its end, because the task was taken away or the job ends: what was read is kept, and whoever
+    /// has the task next goes on there.
+    Suspended,
 }
 
 /// Something that happened to a job.
@@ -130,7 +143,7 @@ pub enum Event {
     /// A checkpoint was committed.
     Checkpoint(Checkpoint),
     /// The state of a task is being brought up to date with its changelogs: told when that begins, twice a second, and
-    /// when it is done.
+    /// when it is completed or suspended.
     Restore(Restore),
     /// The global tables have all that is in their topics; the job begins.
     GlobalTablesRead {
@@ -305,19 +318,29 @@ fn log_restore(restore: &Restore) {
         end,
         records,
         took,
+        number,
+        status,
         ..
     } = restore;
-    if from >= end {
-        tracing::debug!("thread {thread}: store `{store}` of task {task} is up to date at {end}");
-    } else if restore.done {
-        tracing::info!(
+    match status {
+        _ if from >= end => {
+            tracing::debug!(
+                "thread {thread}: store `{store}` of task {task} is up to date at {end}"
+            );
+        }
+        RestoreStatus::Completed => tracing::info!(
             "thread {thread}: store `{store}` of task {task} is restored: {records} records of {changelog} from offset {from} to {end} in {took:.0?}"
-        );
-    } else if restore.number.is_multiple_of(LOGGED_ONE_OF) {
-        let percent = (position - from) * 100 / (end - from).max(1);
-        tracing::info!(
-            "thread {thread}: restoring store `{store}` of task {task} from {changelog}: {percent} %, at offset {position} of {end}"
-        );
+        ),
+        RestoreStatus::Suspended => tracing::info!(
+            "thread {thread}: the restore of store `{store}` of task {task} is suspended: {records} records of {changelog} from offset {from} to {position} in {took:.0?}, of {end}"
+        ),
+        RestoreStatus::Restoring if number.is_multiple_of(LOGGED_ONE_OF) => {
+            let percent = (position - from) * 100 / (end - from).max(1);
+            tracing::info!(
+                "thread {thread}: restoring store `{store}` of task {task} from {changelog}: {percent} %, at offset {position} of {end}"
+            );
+        }
+        RestoreStatus::Restoring => {}
     }
 }
 

@@ -87,7 +87,7 @@ mod work;
 pub use crate::kafka::properties::Properties;
 #[cfg(feature = "cli")]
 pub(crate) use event::log as log_event;
-pub use event::{ChangelogWritten, Checkpoint, Event, PartitionCount, Restore};
+pub use event::{ChangelogWritten, Checkpoint, Event, PartitionCount, Restore, RestoreStatus};
 pub use job::{Job, JobHandle, Stopper, Summary};
 pub use lifecycle::JobState;
 pub use startup::ClusterReport;

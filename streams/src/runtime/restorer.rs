@@ -209,7 +209,7 @@ impl Worker {
                 // The store is as it was before: whoever is next reads it again, and meets what is wrong with the disk.
                 tracing::debug!(%error, "what was read is not kept");
             }
-            self.answer(restoring.into_request(), End::Cancelled);
+            self.answer(restoring.suspend(), End::Cancelled);
         }
     }
 

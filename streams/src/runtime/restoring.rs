@@ -111,7 +111,7 @@ impl Restoring {
                     failure: None,
                 };
                 for store in &restoring.stores {
-                    restoring.tell(store);
+                    restoring.tell_progress_of(store);
                 }
                 Ok(restoring)
             }
@@ -198,34 +198,42 @@ impl Restoring {
         let mut stores = std::mem::take(&mut self.stores);
         for store in &mut stores {
             if store.must_tell() {
-                self.tell(store);
+                self.tell_progress_of(store);
             }
         }
         self.stores = stores;
     }
 
-    fn tell(&self, store: &StoreRestore) {
+    fn tell_progress_of(&self, store: &StoreRestore) {
         let progress = store.progress(self.thread, self.request.task);
         self.shared.tell(&Event::Restore(progress));
     }
 
+    /// Tells of the stores that had something to read how far they came.
+    fn tell_outcome(&self) {
+        let began = self.stores.iter().filter(|s| s.from < s.log.end);
+        for store in began {
+            let outcome = store.outcome(self.thread, self.request.task);
+            self.shared.tell(&Event::Restore(outcome));
+        }
+    }
+
+    /// What is to be begun again.
     pub(super) fn into_request(self) -> Request {
         self.request
     }
 
+    /// Gives the restore up where it is.
+    pub(super) fn suspend(self) -> Request {
+        self.tell_outcome();
+        self.request
+    }
+
     pub(super) fn finish(mut self) -> (Request, End) {
+        self.tell_outcome();
         let end = match self.failure.take() {
             Some(error) => End::Failed(error),
-            None => {
-                for store in self
-                    .stores
-                    .iter()
-                    .filter(|store| store.from < store.log.end)
-                {
-                    self.tell(store);
-                }
-                End::Ready
-            }
+            None => End::Ready,
         };
         (self.request, end)
     }

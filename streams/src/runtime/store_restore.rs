@@ -1,6 +1,6 @@
 //! One store's way to the end of its changelog.
 
-use super::event::Restore;
+use super::event::{Restore, RestoreStatus};
 use super::fail_point::{FailPoint, pass};
 use super::restoring::Log;
 use crate::kafka::TopicPartition;
@@ -169,8 +169,25 @@ impl StoreRestore {
         must_tell
     }
 
-    /// How far it is.
+    /// How far it is, while it is worked on.
     pub(super) fn progress(&self, thread: usize, task: TaskId) -> Restore {
+        let status = match self.is_done() {
+            true => RestoreStatus::Completed,
+            false => RestoreStatus::Restoring,
+        };
+        self.told(thread, task, status)
+    }
+
+    /// How far it came, when nobody works on it any more.
+    pub(super) fn outcome(&self, thread: usize, task: TaskId) -> Restore {
+        let status = match self.is_done() {
+            true => RestoreStatus::Completed,
+            false => RestoreStatus::Suspended,
+        };
+        self.told(thread, task, status)
+    }
+
+    fn told(&self, thread: usize, task: TaskId, status: RestoreStatus) -> Restore {
         Restore {
             thread,
             task: task.to_string(),
@@ -183,7 +200,7 @@ impl StoreRestore {
             bytes: self.bytes,
             took: self.started.elapsed(),
             number: self.times_told,
-            done: self.is_done(),
+            status,
         }
     }
 }

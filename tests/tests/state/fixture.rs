@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rdkafka::producer::BaseRecord;
 use streams::prelude::*;
-use streams::runtime::{Event, Job, JobHandle, Properties, Restore, Summary};
+use streams::runtime::{Event, Job, JobHandle, Properties, Restore, RestoreStatus, Summary};
 use streams::{ByType, JobConfig, StateBackend};
 use streams_broker::EmbeddedKafka;
 use streams_tests::{Counts, ReadRecord, Sender, TestCluster, wait_until};
@@ -238,7 +238,7 @@ impl Counting {
     pub(crate) fn take_restores(&self) -> Vec<Restore> {
         let events = self.take_events();
         let restore = |event| match event {
-            Event::Restore(restore) if restore.done => Some(restore),
+            Event::Restore(restore) if restore.status == RestoreStatus::Completed => Some(restore),
             _ => None,
         };
         events.into_iter().filter_map(restore).collect()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use streams::runtime::Event;
+use streams::runtime::{Event, RestoreStatus};
 use streams_tests::wait_until;
 
 use crate::fixture::{Counting, SOON};
@@ -17,7 +17,7 @@ fn tasks_that_move_take_their_counts_along_and_need_only_the_difference_when_the
     let second = job.start_in(job.topology(), elsewhere.path());
     // The second instance reads the changelogs of the tasks that it gets.
     wait_until("tasks have moved", SOON, || {
-        job.count(|e| matches!(e, Event::Restore(r) if r.done && r.records > 0)) >= 2
+        job.count(|e| matches!(e, Event::Restore(r) if r.status == RestoreStatus::Completed && r.records > 0)) >= 2
     });
     job.produce(1_000, 100);
     job.wait_until_counted();

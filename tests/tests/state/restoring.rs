@@ -2,6 +2,7 @@
 
 use rdkafka::admin::{AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::{Offset, TopicPartitionList};
+use streams::runtime::{Event, RestoreStatus};
 use streams_broker::{ApiKey, Fault};
 use streams_tests::{Isolation, block_on, wait_until};
 
@@ -16,8 +17,10 @@ fn a_changelog_that_is_cut_off_while_it_is_read_is_read_from_where_it_begins_now
     job.run_until_latest();
     let ends = cluster.end_offsets(&job.changelog(), Isolation::Uncommitted);
     let begins = *ends.first().unwrap();
+    let written_before = job.changelog_records();
     job.produce(30, 10);
     job.run_until_latest();
+    let written_since = (job.changelog_records() - written_before) as u64;
     job.take_restores();
     job.directory = tempfile::tempdir().unwrap();
     job.produce(30, 10);
@@ -49,7 +52,11 @@ fn a_changelog_that_is_cut_off_while_it_is_read_is_read_from_where_it_begins_now
     job.join(handle);
     job.judge();
     let restores = job.take_restores();
-    assert_eq!(restores.last().unwrap().records, 10, "{restores:?}");
+    assert_eq!(
+        restores.last().unwrap().records,
+        written_since,
+        "{restores:?}"
+    );
 }
 
 /// Waits until the transactions in the changelog are ended: their markers may come a little later than the commit.
@@ -105,5 +112,30 @@ fn a_task_that_is_ready_does_not_wait_for_another_ones_restore() {
     held.end();
     job.wait_until_told_of("slow", 11);
     job.stop(handle);
+    job.judge();
+}
+
+#[test]
+fn a_restore_that_is_cut_short_is_told_and_the_next_one_goes_on() {
+    let (kafka, cluster) = broker();
+    let mut job = Counting::on(cluster, 1);
+    job.produce(30, 10);
+    job.run_until_latest();
+    let written = job.changelog_records() as u64;
+    job.directory = tempfile::tempdir().unwrap();
+    let held = kafka.inject(Fault::hold(ApiKey::Fetch).topic(job.changelog()));
+    let handle = job.start(job.topology());
+    assert!(held.wait_until_struck(1, SOON));
+    job.take_events();
+    job.stop(handle);
+    held.end();
+    let suspended = job.take_events().into_iter().find_map(|event| match event {
+        Event::Restore(restore) => Some((restore.status, restore.from, restore.position)),
+        _ => None,
+    });
+    assert_eq!(suspended, Some((RestoreStatus::Suspended, 0, 0)));
+    job.produce(30, 10);
+    job.run_until_latest();
+    assert_eq!(job.take_restored(), written);
     job.judge();
 }
