@@ -145,7 +145,7 @@ fn help_lists_the_commands_and_a_flag_for_each_attribute() {
 
 #[test]
 fn wrong_arguments_are_told_what_was_expected() {
-    let cases: [(&[&str], &[&str]); 16] = [
+    let cases: [(&[&str], &[&str]); 19] = [
         (&["--bootstrap-server", "a:1"], &["'--bootstrap-servers'"]),
         (
             &["run", "--checkpont-interval", "5s"],
@@ -201,6 +201,21 @@ fn wrong_arguments_are_told_what_was_expected() {
             &["property `linger.ms`", "`abc`", "CONFIGURATION.md"],
         ),
         (
+            &["run", "--property", "acks=1"],
+            &["property `acks` is `1`", "has to be `all`", "leave it out"],
+        ),
+        (
+            &["run", "--property", "enable.auto.commit=true"],
+            &[
+                "`enable.auto.commit` cannot be set",
+                "set `checkpoint_interval`",
+            ],
+        ),
+        (
+            &["run", "--property", "processing.guarantee=exactly_once_v2"],
+            &["a property of Kafka Streams", "set `guarantee`"],
+        ),
+        (
             &["check", "--property", "isolation.level=read_committed"],
             &["`isolation.level` cannot be set"],
         ),
@@ -232,9 +247,10 @@ fn check_says_what_the_cluster_has_for_the_job() {
     let ended = ended(&mut job.command_of("check", 0));
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let expected = format!(
-        "the job can run on this cluster of 1 broker(s)
+        "the job can run on this cluster of 1 broker
   source topics: {} (3 partitions)
   output topics: {} (4 partitions)
+  tasks: 3
   longest transaction: 70 s
 ",
         job.input, job.output
@@ -249,6 +265,76 @@ fn check_says_what_the_cluster_has_for_the_job() {
             "at most 70000 ms",
             "transaction.max.timeout.ms",
         ],
+    );
+}
+
+#[test]
+fn check_tells_the_topics_that_the_job_makes_for_itself() {
+    let cluster = TestCluster::shared();
+    let mut job = copy_job(cluster);
+    job.input = cluster.topic("lines", 2);
+    let dead = cluster.topic("dead", 1);
+    let count = |name: &str| {
+        let mut command = job.command_of(name, 0);
+        command.args(["--on-deserialize-error", &format!("dead_letter({dead})")]);
+        // The same command line and environment, of the job that counts words.
+        let mut counting = Command::new(env!("CARGO_BIN_EXE_count-job"));
+        counting.args(command.get_args());
+        counting.envs(
+            command
+                .get_envs()
+                .map(|(name, value)| (name, value.unwrap())),
+        );
+        counting
+    };
+    let internal = |state: &str| {
+        let id = &job.application_id;
+        format!(
+            "
+  dead-letter topics: {dead} (1 partition)
+  internal topics:
+    {id}-counts-repartition (2 partitions) {state}
+    {id}-counts-changelog (2 partitions) {state}
+  tasks: 4
+"
+        )
+    };
+    let told = ended(&mut count("check"));
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    let expected = internal("will be created");
+    assert!(told.stdout.contains(&expected), "{}", told.stdout);
+    // It has created none of them.
+    assert_eq!(ended(&mut count("check")).stdout, told.stdout);
+
+    let run = ended(count("run").arg("--until-latest"));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let told = ended(&mut count("check"));
+    let expected = internal("is there");
+    assert!(
+        told.stdout.contains(&expected),
+        "{}{}",
+        told.stdout,
+        told.stderr
+    );
+}
+
+#[test]
+fn check_tells_an_internal_topic_of_the_wrong_size() {
+    let cluster = TestCluster::shared();
+    let job = copy_job(cluster);
+    let changelog = format!("{}-counts-changelog", job.application_id);
+    cluster.create_topic(&changelog, 5).unwrap();
+    let command = job.command_of("check", 0);
+    let mut counting = Command::new(env!("CARGO_BIN_EXE_count-job"));
+    counting.args(command.get_args());
+    counting.envs(
+        command
+            .get_envs()
+            .map(|(name, value)| (name, value.unwrap())),
+    );
+    fails(
+        &mut counting,
+        &[&changelog, "has 5 partitions where 3 are needed"],
     );
 }
 
@@ -277,6 +363,34 @@ fn check_of_a_cluster_that_is_not_there_ends_within_its_deadline() {
         start.elapsed() < Duration::from_secs(30),
         "{:?}",
         start.elapsed()
+    );
+}
+
+#[test]
+fn a_run_waits_for_a_broker_that_comes_up_later() {
+    let directory = tempfile::tempdir().unwrap();
+    let address = nobody();
+    let mut command = recipe(&["run", "--until-latest", "--bootstrap-servers", &address]);
+    command
+        .arg("--state-dir")
+        .arg(directory.path().join("state"));
+    let mut job = Job::start(&command, &directory.path().join("log"));
+    wait_until("the job tells that it waits", SOON, || {
+        let log = job.log();
+        log.contains(&format!("no Kafka broker has answered at `{address}` yet"))
+            && log.contains("trying again, for 60 s in all")
+    });
+    let mut command = Command::new(env!("CARGO_BIN_EXE_broker-process"));
+    command.args([
+        "--listen", &address, "--topic", "input:1", "--topic", "output:1",
+    ]);
+    let _broker = Job::start(&command, &directory.path().join("broker.log"));
+    job.succeed(SOON);
+    assert!(
+        job.log()
+            .contains(&format!("a Kafka broker answered at `{address}`")),
+        "{}",
+        job.log()
     );
 }
 

@@ -11,12 +11,13 @@ mod arguments;
 mod bars;
 #[cfg(feature = "embedded")]
 mod quick_start;
+mod report;
 #[cfg(feature = "embedded")]
 mod show;
 mod signals;
 
 use crate::Result;
-use crate::runtime::{ClusterReport, Job, Summary};
+use crate::runtime::{Job, Summary};
 #[cfg(feature = "embedded")]
 use crate::serde::{HasSerde, Serde};
 #[cfg(feature = "embedded")]
@@ -161,7 +162,7 @@ impl Cli {
                 exit_if_wrong(&deployment, &self.topology);
                 start_log();
                 let report = job(self.topology, &deployment)?.check().await?;
-                tell_report(&report);
+                print!("{}", report::text(&report));
                 Ok(())
             }
             Command::Run(run) => {
@@ -250,26 +251,6 @@ fn describe(topology: &Topology, format: DescribeFormat) {
         DescribeFormat::Json => description.json(),
     };
     println!("{}", text.trim_end());
-}
-
-fn tell_report(report: &ClusterReport) {
-    let list = |topics: &std::collections::BTreeMap<String, i32>| {
-        topics
-            .iter()
-            .map(|(t, n)| format!("{t} ({n} partitions)"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    println!(
-        "the job can run on this cluster of {} broker(s)",
-        report.brokers
-    );
-    println!("  source topics: {}", list(&report.sources));
-    println!("  output topics: {}", list(&report.sinks));
-    match report.transaction_max_timeout {
-        Some(max) => println!("  longest transaction: {} s", max.as_secs()),
-        None => println!("  longest transaction: not told by the brokers"),
-    }
 }
 
 fn tell_summary(summary: &Summary) {

@@ -93,6 +93,30 @@ impl Admin {
         partitions: i32,
         settings: &[(&str, String)],
     ) -> Result<(), ClientError> {
+        let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
+        self.ask_for_topic(topic, partitions, settings, &options)
+            .await
+    }
+
+    /// Asks whether a topic could be created so, and creates none.
+    pub(crate) async fn try_topic(
+        &self,
+        topic: &str,
+        partitions: i32,
+        settings: &[(&str, String)],
+    ) -> Result<(), ClientError> {
+        let options = AdminOptions::new().validate_only(true);
+        self.ask_for_topic(topic, partitions, settings, &options)
+            .await
+    }
+
+    async fn ask_for_topic(
+        &self,
+        topic: &str,
+        partitions: i32,
+        settings: &[(&str, String)],
+        options: &AdminOptions,
+    ) -> Result<(), ClientError> {
         let doing = "creating a topic";
         let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
         for (name, value) in settings {
@@ -100,10 +124,7 @@ impl Admin {
         }
         let results = self
             .client
-            .create_topics(
-                [&new],
-                &AdminOptions::new().operation_timeout(Some(Duration::from_secs(30))),
-            )
+            .create_topics([&new], options)
             .await
             .map_err(|e| ClientError::from_kafka(doing, &e))?;
         for result in results {

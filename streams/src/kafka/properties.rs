@@ -1,5 +1,6 @@
 //! The properties that reach librdkafka: the user's, over defaults that suit the runtime, under those it depends on.
 
+use super::reserved;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use std::collections::BTreeMap;
@@ -23,44 +24,6 @@ pub struct Properties {
     /// The largest batch that each output topic takes, where the cluster has told it.
     topic_limits: BTreeMap<String, usize>,
 }
-
-/// Properties that the runtime sets itself, and the reason why a user may not.
-const RESERVED: &[(&str, &str)] = &[
-    ("enable.auto.commit", "offsets are committed by checkpoints"),
-    (
-        "enable.auto.offset.store",
-        "offsets are committed by checkpoints",
-    ),
-    (
-        "enable.partition.eof",
-        "positions would be wrong after a rebalance",
-    ),
-    ("isolation.level", "it follows from the guarantee"),
-    ("transactional.id", "set `transactional_id_prefix`"),
-    ("transaction.timeout.ms", "set `transaction_timeout`"),
-    ("group.id", "it is the application id"),
-    (
-        "group.instance.id",
-        "it follows from the instance id in the state directory",
-    ),
-    ("auto.offset.reset", "set `offset_reset`"),
-    (
-        "partition.assignment.strategy",
-        "a task needs the partitions of one number of all its topics, which `range` gives to one member",
-    ),
-    (
-        "group.remote.assignor",
-        "a task needs the partitions of one number of all its topics, which `range` gives to one member",
-    ),
-    (
-        "enable.idempotence",
-        "producers of a job are always idempotent",
-    ),
-    (
-        "delivery.report.only.error",
-        "the runtime asks for no other delivery reports",
-    ),
-];
 
 /// What is said of membership in a group.
 const MEMBERSHIP: [&str; 5] = [
@@ -105,15 +68,12 @@ impl Properties {
         key: impl Into<String>,
         value: impl Into<String>,
     ) -> crate::Result<&mut Self> {
-        let key = key.into();
-        if let Some((_, why)) = RESERVED.iter().find(|(reserved, _)| *reserved == key) {
-            return Err(crate::Error::Configuration(format!(
-                "`{key}` cannot be set as a property: {why}"
-            )));
-        }
-        let value = value.into();
-        super::property::accept(&key, &value).map_err(crate::Error::Configuration)?;
-        self.values.insert(key, value);
+        let (key, value) = (key.into(), value.into());
+        reserved::permit(&key, &value)
+            .and_then(|()| super::property::accept(&key, &value))
+            .map_err(crate::Error::Configuration)?;
+        self.values
+            .insert(reserved::canonical(&key).to_owned(), value);
         Ok(self)
     }
 
@@ -163,6 +123,29 @@ impl Properties {
         limits.min().unwrap_or(BATCH_SIZE).clamp(1, BATCH_SIZE)
     }
 
+    /// Whether these properties leave a transaction the time that it has. The client would refuse them later, by other names.
+    ///
+    /// # Errors
+    ///
+    /// The property that is too large.
+    pub(crate) fn check_transaction_timeout(&self, timeout: Duration) -> crate::Result<()> {
+        let timeout = timeout.as_millis();
+        for (property, most) in [
+            ("message.timeout.ms", timeout),
+            ("socket.timeout.ms", timeout.saturating_add(100)),
+        ] {
+            let said = self.values.get(property);
+            let said = said.and_then(|ms| ms.trim().parse::<u128>().ok());
+            if let Some(ms) = said.filter(|ms| *ms > most) {
+                return Err(crate::Error::Configuration(format!(
+                    "property `{property}` is {ms}, but `transaction_timeout` is {timeout} ms, so it may be at most {most}: leave \
+                     it out, lower it, or raise `transaction_timeout`"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// How old what is known of a topic may be (`topic.metadata.refresh.interval.ms`).
     pub(crate) fn metadata_age(&self) -> Duration {
         let said = self.values.get("topic.metadata.refresh.interval.ms");
@@ -198,6 +181,19 @@ impl Properties {
         leave_to_members(&mut config);
         // The end of a partition is the end of its log, also where transactions are open in it.
         config.set("isolation.level", "read_uncommitted");
+        config
+    }
+
+    /// For the first contact: a broker that comes up late is to be noticed soon.
+    pub(super) fn first_contact(&self) -> ClientConfig {
+        let mut config = self.admin();
+        // Here it is what there is to tell.
+        config.set("log.connection.close", "true");
+        config.set_log_level(RDKafkaLogLevel::Info);
+        let own = ["reconnect.backoff.ms", "reconnect.backoff.max.ms"];
+        if !own.iter().any(|key| self.values.contains_key(*key)) {
+            config.set("reconnect.backoff.max.ms", "500");
+        }
         config
     }
 
@@ -446,6 +442,36 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("set `transactional_id_prefix`"), "{error}");
+    }
+
+    #[test]
+    fn a_property_has_one_value_under_all_its_names() {
+        let mut properties = Properties::default();
+        properties.set("metadata.broker.list", "b:1").unwrap();
+        assert_eq!(properties.bootstrap_servers(), "b:1");
+        properties.set("queue.buffering.max.ms", "7").unwrap();
+        let producer = properties.idempotent_producer(0);
+        assert_eq!(producer.get("linger.ms"), Some("7"));
+        assert_eq!(producer.get("queue.buffering.max.ms"), None);
+    }
+
+    #[test]
+    fn a_client_may_not_wait_for_longer_than_a_transaction() {
+        for (property, name) in [
+            ("message.timeout.ms", "`message.timeout.ms`"),
+            ("delivery.timeout.ms", "`message.timeout.ms`"),
+            ("socket.timeout.ms", "`socket.timeout.ms`"),
+        ] {
+            let mut properties = Properties::new("localhost:9092");
+            properties.set(property, "70000").unwrap();
+            let check =
+                |seconds| properties.check_transaction_timeout(Duration::from_secs(seconds));
+            check(70).unwrap();
+            let error = check(60).unwrap_err().to_string();
+            for word in [name, "70000", "60000", "`transaction_timeout`"] {
+                assert!(error.contains(word), "{error}");
+            }
+        }
     }
 
     #[test]

@@ -13,12 +13,36 @@ pub(super) fn accept(key: &str, value: &str) -> Result<(), String> {
     let mut scratch = ClientConfig::new();
     match scratch.set(key, value).create_native_config() {
         Ok(_) => Ok(()),
-        Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => Err(format!(
-            "librdkafka knows no property `{key}`; see {}",
-            reference()
-        )),
+        Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
+            Err(unknown(key))
+        }
         Err(KafkaError::ClientConfig(_, reason, ..)) => Err(refused(reason.trim(), key, value)),
         Err(error) => Err(format!("property `{key}`: {error}")),
+    }
+}
+
+/// What Kafka Streams has as a property, and a job as something else.
+const OF_KAFKA_STREAMS: &[(&str, &str)] = &[
+    ("application.id", "`application_id`"),
+    ("commit.interval.ms", "`checkpoint_interval`"),
+    ("num.stream.threads", "`stream_threads`"),
+    ("processing.guarantee", "`guarantee`"),
+    ("state.dir", "`--state-dir`, or `Job::state_dir`"),
+    ("statestore.cache.max.bytes", "`statestore_cache_max_bytes`"),
+    (
+        "default.key.serde",
+        "the type of the key, or `key = ..` of a source or sink",
+    ),
+    (
+        "default.value.serde",
+        "the type of the value, or `value = ..` of a source or sink",
+    ),
+];
+
+fn unknown(key: &str) -> String {
+    match OF_KAFKA_STREAMS.iter().find(|(theirs, _)| *theirs == key) {
+        Some((_, ours)) => format!("`{key}` is a property of Kafka Streams; set {ours}"),
+        None => format!("librdkafka knows no property `{key}`; see {}", reference()),
     }
 }
 
@@ -79,6 +103,15 @@ mod tests {
         assert_eq!(message.matches("sasl.pasword").count(), 1, "{message}");
         assert!(!message.contains("hunter2"), "{message}");
         assert!(message.ends_with("/CONFIGURATION.md"), "{message}");
+    }
+
+    #[test]
+    fn a_property_of_kafka_streams_is_told_by_its_name_here() {
+        let message = refusal("processing.guarantee", "exactly_once_v2");
+        assert!(message.contains("set `guarantee`"), "{message}");
+        for (theirs, _) in OF_KAFKA_STREAMS {
+            refusal(theirs, "1");
+        }
     }
 
     #[test]

@@ -23,6 +23,10 @@ type Complaint = (RDKafkaErrorCode, String);
 
 impl ClientContext for Complaints {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // That a connection was closed is no event. What is one comes later, and replaces it.
+        if let Some(reason) = hang_up(facility, message) {
+            self.keep(RDKafkaErrorCode::BrokerTransportFailure, reason);
+        }
         super::properties::log(level, facility, message);
     }
 
@@ -30,10 +34,28 @@ impl ClientContext for Complaints {
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
         // Follows every reason, and has none of its own.
         if code != RDKafkaErrorCode::AllBrokersDown {
-            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            *last = Some((code, reason.to_owned()));
+            self.keep(code, reason);
         }
     }
+}
+
+impl Complaints {
+    fn keep(&self, code: RDKafkaErrorCode, reason: &str) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some((code, reason.to_owned()));
+    }
+}
+
+/// librdkafka's word for a connection that the other side has closed.
+const CLOSED: &str = "Disconnected";
+
+/// What a line of the log says of a connection that the other side has closed.
+fn hang_up<'m>(facility: &str, message: &'m str) -> Option<&'m str> {
+    // The line begins with the client's thread, in brackets.
+    let reason = message
+        .split_once("]: ")
+        .map_or(message, |(_, reason)| reason);
+    (facility == "FAIL" && reason.contains(CLOSED)).then_some(reason)
 }
 
 impl ConsumerContext for Complaints {}
@@ -41,28 +63,49 @@ impl ConsumerContext for Complaints {}
 /// Why the cluster was not reached.
 #[derive(Debug)]
 pub(crate) enum Unreached {
-    /// The properties do not fit together, so there is no client.
-    NoClient(ClientError),
     /// A broker is there, and does not let the client in.
     Refused(ClientError),
+    /// Somebody is there, and ends each connection before a request is answered.
+    HungUp(ClientError),
     /// Nobody answered in time.
     NoAnswer(ClientError),
 }
 
-/// Asks the cluster for the ids of its brokers.
-pub(crate) fn brokers(properties: &Properties, timeout: Duration) -> Result<Vec<i32>, Unreached> {
-    let consumer: BaseConsumer<Complaints> = properties
-        .admin()
-        .create_with_context(Complaints::default())
-        .map_err(|e| Unreached::NoClient(ClientError::from_kafka("making a client", &e)))?;
-    match consumer.fetch_metadata(None, timeout) {
-        Ok(metadata) => Ok(metadata.brokers().iter().map(|b| b.id()).collect()),
-        Err(error) => {
-            let asked = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-            Err(match complaint(&consumer) {
-                Some((code, reason)) => unreached(code, &reason),
-                None => unreached(asked, &error.to_string()),
-            })
+/// A client whose only work is to find out whether the cluster is there.
+pub(crate) struct FirstContact {
+    consumer: BaseConsumer<Complaints>,
+    /// librdkafka tells a reason once while it stays the same.
+    last: Mutex<Option<Complaint>>,
+}
+
+impl FirstContact {
+    /// # Errors
+    ///
+    /// If the properties do not fit together, so that there is no client.
+    pub(crate) fn new(properties: &Properties) -> Result<Self, ClientError> {
+        let consumer = properties
+            .first_contact()
+            .create_with_context(Complaints::default())
+            .map_err(|e| ClientError::from_kafka("making a client", &e))?;
+        Ok(Self {
+            consumer,
+            last: Mutex::default(),
+        })
+    }
+
+    /// Asks the cluster for the ids of its brokers; may be called again.
+    pub(crate) fn brokers(&self, timeout: Duration) -> Result<Vec<i32>, Unreached> {
+        match self.consumer.fetch_metadata(None, timeout) {
+            Ok(metadata) => Ok(metadata.brokers().iter().map(|b| b.id()).collect()),
+            Err(error) => {
+                let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+                *last = complaint(&self.consumer).or(last.take());
+                let asked = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+                Err(match &*last {
+                    Some((code, reason)) => unreached(*code, reason),
+                    None => unreached(asked, &error.to_string()),
+                })
+            }
         }
     }
 }
@@ -73,6 +116,7 @@ fn unreached(code: RDKafkaErrorCode, reason: &str) -> Unreached {
         RDKafkaErrorCode::Authentication
         | RDKafkaErrorCode::SaslAuthenticationFailed
         | RDKafkaErrorCode::SSL => Unreached::Refused(error),
+        _ if reason.contains(CLOSED) => Unreached::HungUp(error),
         _ => Unreached::NoAnswer(error),
     }
 }
@@ -90,22 +134,45 @@ mod tests {
     #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
     use super::*;
 
+    fn brokers(servers: &str) -> Result<Vec<i32>, Unreached> {
+        let contact = FirstContact::new(&Properties::new(servers)).unwrap();
+        contact.brokers(Duration::from_secs(2))
+    }
+
     #[test]
     fn properties_that_do_not_fit_together_are_no_silence_of_the_cluster() {
         let mut properties = Properties::new("localhost:1");
         properties.set("message.max.bytes", "100000").unwrap();
         properties.set("fetch.max.bytes", "1000").unwrap();
-        let unreached = brokers(&properties, Duration::ZERO).unwrap_err();
-        assert!(
-            matches!(&unreached, Unreached::NoClient(error) if error.to_string().contains("message.max.bytes")),
-            "{unreached:?}"
-        );
+        let error = FirstContact::new(&properties).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("message.max.bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_user_may_say_how_often_connections_are_tried() {
+        let mut properties = Properties::new("localhost:1");
+        properties.set("reconnect.backoff.ms", "5000").unwrap();
+        FirstContact::new(&properties).unwrap();
     }
 
     #[test]
     fn nobody_is_there() {
-        let unreached = brokers(&Properties::new("localhost:1"), SOON).unwrap_err();
+        let unreached = brokers("localhost:1").unwrap_err();
         assert!(matches!(unreached, Unreached::NoAnswer(_)), "{unreached:?}");
+    }
+
+    #[test]
+    fn somebody_is_there_and_hangs_up() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                // A listener for TLS closes the connection when it has seen what no TLS client begins with.
+                let _ = connection.and_then(|mut c| std::io::Read::read(&mut c, &mut [0; 4]));
+            }
+        });
+        let unreached = brokers(&address).unwrap_err();
+        assert!(matches!(unreached, Unreached::HungUp(_)), "{unreached:?}");
     }
 
     /// What librdkafka tells of a wrong password, and of a certificate.

@@ -48,12 +48,25 @@ pub(crate) enum Purpose {
 
 /// What a job has of its own on the cluster.
 pub(crate) struct Verified {
+    /// All of them, for people.
+    pub(crate) told: Vec<OwnTopic>,
     /// To be created.
     pub(crate) missing: Vec<InternalTopic>,
     /// The partitions of its repartition topics.
     pub(crate) repartitions: Vec<TopicPartition>,
     /// How many tasks there are to do.
     pub(crate) tasks: usize,
+}
+
+/// A topic of the job's own, as [`Job::check`](super::Job::check) tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnTopic {
+    /// `<application_id>-<name>-repartition` or `<application_id>-<store>-changelog`.
+    pub name: String,
+    /// How many partitions it has, or will have.
+    pub partitions: i32,
+    /// Whether it is there; if not, the job creates it at its start.
+    pub exists: bool,
 }
 
 /// The internal topics of a topology, given the partition counts of the topics that exist.
@@ -170,7 +183,13 @@ pub(crate) async fn verify(
         }
     }
     let repartitions = plan.iter().filter(|t| t.purpose == Purpose::Repartition);
+    let told = |topic: &InternalTopic| OwnTopic {
+        name: topic.name.clone(),
+        partitions: topic.partitions,
+        exists: existing.contains_key(&topic.name),
+    };
     Ok(Verified {
+        told: plan.iter().map(told).collect(),
         missing: missing.into_iter().cloned().collect(),
         repartitions: repartitions.flat_map(InternalTopic::partitions).collect(),
         tasks: Counts::new(topology, existing)?.all_tasks(),
@@ -244,6 +263,21 @@ async fn has_run(
 
 fn client(error: ClientError) -> Error {
     Error::Client(error.to_string())
+}
+
+/// Asks whether topics could be created: by this client, under the cluster's rules.
+pub(crate) async fn try_creation(properties: &Properties, topics: &[InternalTopic]) -> Result<()> {
+    if topics.is_empty() {
+        return Ok(());
+    }
+    let admin = Admin::new(properties).map_err(client)?;
+    for topic in topics {
+        admin
+            .try_topic(&topic.name, topic.partitions, &topic.settings)
+            .await
+            .map_err(client)?;
+    }
+    Ok(())
 }
 
 /// Creates topics and waits until the cluster knows them. Another instance may do so at the same time.

@@ -24,6 +24,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
+/// How long [`Job::check`] waits for the cluster: who asks wants to know soon.
+const CHECK_PATIENCE: Duration = Duration::from_secs(15);
+
 /// A topology with the cluster it is to run on.
 ///
 /// ```no_run
@@ -94,17 +97,20 @@ impl Job {
         self
     }
 
-    /// Checks the job against the cluster without running it: topics, its own among them, settings, permissions.
+    /// Checks the job against the cluster without running it: topics, its own among them, settings, and permissions, as far as
+    /// they can be told without reading or writing a record. It creates nothing.
     ///
     /// # Errors
     ///
     /// The first thing that would keep the job from starting, with its remedy.
     pub async fn check(&self) -> Result<ClusterReport> {
-        let report = startup::check(&self.topology, &self.properties).await?;
+        let report = startup::check(&self.topology, &self.properties, CHECK_PATIENCE).await?;
         startup::check_permissions(&self.topology, &self.properties, &report).await?;
         let no_stores = Backends::new(None, self.topology.config().state_backend);
-        internal_topics::verify(&self.topology, &self.properties, &report, &no_stores).await?;
-        Ok(report)
+        let own =
+            internal_topics::verify(&self.topology, &self.properties, &report, &no_stores).await?;
+        internal_topics::try_creation(&self.properties, &own.missing).await?;
+        Ok(report.with_own_topics(own))
     }
 
     /// Runs the job to its end: [`start`](Self::start), then [`JobHandle::join`].
@@ -116,7 +122,8 @@ impl Job {
         self.start().await?.join().await
     }
 
-    /// Checks the cluster, locks the state directory and starts the stream threads.
+    /// Checks the cluster, locks the state directory and starts the stream threads. A cluster that does not answer is waited
+    /// for, a minute at the most.
     ///
     /// # Errors
     ///

@@ -5,6 +5,7 @@
 //! | `job` | a topology on a cluster: start, stop, wait |
 //! | `lifecycle` | the states of a job |
 //! | `preparation` | what is done before the threads start |
+//! | `first_contact` | waiting for a broker that answers |
 //! | `startup` | what is checked against the live cluster |
 //! | `instance` | the instance id, locked in the state directory |
 //! | `threads` | the stream threads, started all or none |
@@ -54,6 +55,7 @@ mod elsewhere;
 mod event;
 mod fail_point;
 mod failing;
+mod first_contact;
 mod globals;
 mod instance;
 mod internal_topics;
@@ -88,6 +90,7 @@ pub use crate::kafka::properties::Properties;
 #[cfg(feature = "cli")]
 pub(crate) use event::log as log_event;
 pub use event::{ChangelogWritten, Checkpoint, Event, PartitionCount, Restore, RestoreStatus};
+pub use internal_topics::OwnTopic;
 pub use job::{Job, JobHandle, Stopper, Summary};
 pub use lifecycle::JobState;
 pub use startup::ClusterReport;

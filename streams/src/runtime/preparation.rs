@@ -15,6 +15,10 @@ use crate::topology::Topology;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a job waits for its cluster: both may have been started at once, as on a machine that boots.
+const START_PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) struct Prepared {
     pub(super) instance: Instance,
@@ -36,7 +40,7 @@ pub(super) async fn prepare(
     let (instance, directory) =
         blocking(move || Ok((Instance::lock(&directory)?, directory))).await?;
     properties.name_clients(format!("{}-{}", topology.application_id(), instance.id()));
-    let report = startup::check(topology, properties).await?;
+    let report = startup::check(topology, properties, START_PATIENCE).await?;
     let stores = {
         let (topology, cluster) = (topology.clone(), report.cluster_id.clone());
         blocking(move || open_stores(&topology, &directory, cluster.as_deref())).await?

@@ -1,5 +1,7 @@
 //! What is checked against the live cluster before a job starts: one clear error for all that is missing.
 
+use super::first_contact;
+use super::internal_topics::{OwnTopic, Verified};
 use super::output::{Delivery, Output};
 use super::patience::Patience;
 use super::stop::Stop;
@@ -9,15 +11,14 @@ use crate::kafka::admin::Admin;
 use crate::kafka::consumer::GroupConsumer;
 use crate::kafka::error::ClientError;
 use crate::kafka::properties::{ConsumerSettings, Properties};
-use crate::kafka::reach::{self, Unreached};
 use crate::topology::Topology;
 use crate::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the cluster may take to answer for the first time.
-const REACH_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a cluster that is there may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The broker's setting for the longest transaction timeout that it accepts (`transaction.max.timeout.ms`).
 const MAX_TRANSACTION_TIMEOUT: &str = "transaction.max.timeout.ms";
@@ -29,8 +30,16 @@ pub struct ClusterReport {
     pub brokers: usize,
     /// The source topics, with their partition counts.
     pub sources: BTreeMap<String, i32>,
+    /// The topics of global tables, with their partition counts.
+    pub global_tables: BTreeMap<String, i32>,
     /// The output topics that are known before the job runs, with their partition counts.
     pub sinks: BTreeMap<String, i32>,
+    /// The dead-letter topics, with their partition counts.
+    pub dead_letters: BTreeMap<String, i32>,
+    /// The job's own topics, those that are to be created among them.
+    pub own_topics: Vec<OwnTopic>,
+    /// How many tasks there are, which is how many stream threads can have work.
+    pub tasks: usize,
     /// The largest batch that each of these output topics takes (`max.message.bytes`), where the cluster tells it.
     pub message_limits: BTreeMap<String, usize>,
     /// The longest transaction that the brokers accept; `None` where they do not tell.
@@ -41,6 +50,15 @@ pub struct ClusterReport {
 }
 
 impl ClusterReport {
+    /// Completes it with what was found of the job's own topics.
+    pub(crate) fn with_own_topics(self, own: Verified) -> Self {
+        Self {
+            own_topics: own.told,
+            tasks: own.tasks,
+            ..self
+        }
+    }
+
     pub(crate) fn source_partitions(&self) -> Vec<TopicPartition> {
         let partitions = |(topic, count): (&String, &i32)| {
             let topic = topic.clone();
@@ -51,34 +69,39 @@ impl ClusterReport {
 }
 
 /// Checks the topology, its configuration, and what the cluster has for it.
-pub(crate) async fn check(topology: &Topology, properties: &Properties) -> Result<ClusterReport> {
+///
+/// `patience` is how long the cluster may take to answer for the first time.
+pub(crate) async fn check(
+    topology: &Topology,
+    properties: &Properties,
+    patience: Duration,
+) -> Result<ClusterReport> {
     topology.check()?;
     topology
         .config()
         .validate()
         .map_err(|broken| Error::Configuration(broken.join("\n")))?;
+    let config = topology.config();
+    if config.guarantee == Guarantee::ExactlyOnce {
+        properties.check_transaction_timeout(config.transaction_timeout())?;
+    }
+    let brokers = first_contact::brokers(properties, patience).await?;
     let admin = Admin::new(properties).map_err(client)?;
     // The client's calls block; the answers are few and this happens once.
-    let (admin, brokers, topics, cluster_id) = blocking({
-        let properties = properties.clone();
-        move || {
-            let brokers = reach::brokers(&properties, REACH_TIMEOUT)
-                .map_err(|e| unreached(properties.bootstrap_servers(), e))?;
-            let topics = admin.topics(REACH_TIMEOUT).map_err(client)?;
-            let cluster_id = admin.cluster_id(REACH_TIMEOUT);
-            Ok((admin, brokers, topics, cluster_id))
-        }
+    let (admin, topics, cluster_id) = blocking(move || {
+        let topics = admin.topics(ANSWER_TIMEOUT).map_err(client)?;
+        let cluster_id = admin.cluster_id(ANSWER_TIMEOUT);
+        Ok((admin, topics, cluster_id))
     })
     .await?;
     let sources = find(&topics, topology.source_topics());
-    let config = topology.config();
-    let sinks = find(
-        &topics,
-        topology.sink_topics().chain(config.dead_letter_topics()),
-    );
-    let mut read = find(&topics, topology.global_topics());
+    let sinks = find(&topics, topology.sink_topics());
+    let dead_letters = find(&topics, config.dead_letter_topics());
+    let global_tables = find(&topics, topology.global_topics());
+    let (mut read, mut written) = (global_tables.clone(), dead_letters.clone());
     read.extend(sources.clone());
-    let missing = missing(topology, &read, &sinks);
+    written.extend(sinks.clone());
+    let missing = missing(topology, &read, &written);
     if !missing.is_empty() {
         return Err(Error::Cluster(missing));
     }
@@ -87,7 +110,9 @@ pub(crate) async fn check(topology: &Topology, properties: &Properties) -> Resul
         None => None,
     };
     check_transaction_timeout(config, transaction_max_timeout)?;
-    let message_limits = admin.message_limits(sinks.keys().map(String::as_str)).await;
+    let message_limits = admin
+        .message_limits(written.keys().map(String::as_str))
+        .await;
     let counts = |found: BTreeMap<String, Option<i32>>| {
         found
             .into_iter()
@@ -97,7 +122,11 @@ pub(crate) async fn check(topology: &Topology, properties: &Properties) -> Resul
     Ok(ClusterReport {
         brokers: brokers.len(),
         sources: counts(sources),
+        global_tables: counts(global_tables),
         sinks: counts(sinks),
+        dead_letters: counts(dead_letters),
+        own_topics: Vec::new(),
+        tasks: 0,
         message_limits,
         transaction_max_timeout,
         topics,
@@ -126,7 +155,7 @@ pub(crate) async fn check_permissions(
         let consumer = GroupConsumer::new(&properties, &settings).map_err(client)?;
         let stop = Arc::new(Stop::new(config.transaction_timeout()));
         // A cluster that has just started has no coordinator yet.
-        Patience::new(REACH_TIMEOUT, &stop)
+        Patience::new(ANSWER_TIMEOUT, &stop)
             .repeat(|wait| consumer.committed(&partitions, wait))
             .map_err(client)?;
         if config.guarantee == Guarantee::ExactlyOnce {
@@ -211,19 +240,6 @@ fn check_transaction_timeout(config: &JobConfig, max: Option<Duration>) -> Resul
             )))
         }
         _ => Ok(()),
-    }
-}
-
-fn unreached(servers: &str, why: Unreached) -> Error {
-    match why {
-        Unreached::NoClient(error) => client(error),
-        Unreached::Refused(error) => Error::Cluster(format!(
-            "a broker answered at `{servers}`, but no connection came of it ({error})"
-        )),
-        Unreached::NoAnswer(error) => Error::Cluster(format!(
-            "no Kafka broker answered at `{servers}` within {} s ({error}); check that it runs there, and the address",
-            REACH_TIMEOUT.as_secs()
-        )),
     }
 }
 
