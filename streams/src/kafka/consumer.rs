@@ -105,6 +105,8 @@ pub(crate) struct GroupConsumer {
     /// The client's own, on which it tells its events.
     events: Queue,
     buffer: Vec<*mut sys::rd_kafka_message_t>,
+    /// Which member of which generation was given the partitions that it has.
+    owner: Option<Arc<GroupMetadata>>,
     // Shared with the thread that waits for a close that takes too long, and with nobody else.
     client: Arc<BaseConsumer<Events>>,
 }
@@ -115,6 +117,8 @@ unsafe impl Send for GroupConsumer {}
 
 /// How many records one read gives at most.
 pub(crate) const BATCH: usize = 2_000;
+
+const TAKING_ON: &str = "taking partitions on";
 
 /// How many of the client's events are served between two reads at most.
 const EVENTS_AT_ONCE: usize = 1_000;
@@ -147,6 +151,7 @@ impl GroupConsumer {
             queue,
             events,
             buffer: Vec::with_capacity(BATCH),
+            owner: None,
             client: Arc::new(client),
         })
     }
@@ -233,28 +238,56 @@ impl GroupConsumer {
     }
 
     /// Takes the partitions on, each at its offset. librdkafka is not left to ask for committed offsets itself: where the
-    /// coordinator has moved (NOT_COORDINATOR), it never asks again.
-    pub(crate) fn assign(&mut self, starts: &[(TopicPartition, i64)]) -> Result<(), ClientError> {
+    /// coordinator has moved (NOT_COORDINATOR), it never asks again. `owner` is who was given them.
+    pub(crate) fn assign(
+        &mut self,
+        starts: &[(TopicPartition, i64)],
+        owner: GroupMetadata,
+    ) -> Result<(), ClientError> {
         for (partition, _) in starts {
             self.forward(partition)?;
         }
         let list = lists::of_offsets(starts)?;
-        match self.client.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => self.client.incremental_assign(&list),
-            _ => self.client.assign(&list),
+        match self.is_incremental() {
+            true => self.client.incremental_assign(&list),
+            false => self.client.assign(&list),
         }
-        .map_err(|e| ClientError::from_kafka("taking partitions on", &e))
+        .map_err(|e| ClientError::from_kafka(TAKING_ON, &e))?;
+        self.owner = Some(Arc::new(owner));
+        Ok(())
+    }
+
+    /// Fails where the group gives partitions to a member that has some. Under an eager protocol they are taken away before,
+    /// but librdkafka forgets that where a topic gets partitions or goes, and the member has not taken on yet what it was
+    /// given before. What it did with that since may be another's work; and an assignment in the place of another one would
+    /// deliver around the private queue.
+    pub(crate) fn refuse_a_second_assignment(&self) -> Result<(), ClientError> {
+        if self.owner.is_none() || self.is_incremental() {
+            return Ok(());
+        }
+        let what = "the group has dealt its partitions anew before the last ones were taken on";
+        let error = ClientError::new(TAKING_ON, RDKafkaErrorCode::Inconsistent, what);
+        Err(error.with_remedy(Remedy::Rejoin))
+    }
+
+    fn is_incremental(&self) -> bool {
+        matches!(
+            self.client.rebalance_protocol(),
+            RebalanceProtocol::Cooperative
+        )
     }
 
     /// Gives the partitions up. Under an eager protocol these are always all of them.
     pub(crate) fn unassign(&mut self, partitions: &[TopicPartition]) -> Result<(), ClientError> {
-        match self.client.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => self
-                .client
-                .incremental_unassign(&lists::of_partitions(partitions)),
-            _ => self.client.unassign(),
+        if self.is_incremental() {
+            self.client
+                .incremental_unassign(&lists::of_partitions(partitions))
+        } else {
+            self.client.unassign()
         }
-        .map_err(|e| ClientError::from_kafka("giving partitions up", &e))
+        .map_err(|e| ClientError::from_kafka("giving partitions up", &e))?;
+        self.owner = None;
+        Ok(())
     }
 
     /// Makes a partition deliver into the private queue. librdkafka forgets it at each unassign.
@@ -349,7 +382,7 @@ impl GroupConsumer {
             .map_err(|e| ClientError::from_kafka("resuming partitions", &e))
     }
 
-    /// Fresh for each transaction: it holds the group's generation, by which the broker knows a zombie.
+    /// Which member of which generation this is now.
     pub(crate) fn group_metadata(&self) -> Result<GroupMetadata, ClientError> {
         self.client.group_metadata().ok_or_else(|| {
             ClientError::new(
@@ -358,6 +391,16 @@ impl GroupConsumer {
                 "the consumer has no group",
             )
         })
+    }
+
+    /// As whom the member commits: by it the broker knows a zombie. Under an eager protocol it is who was given the
+    /// partitions, as librdkafka may be of a later generation before it tells what has become of them. Under an incremental
+    /// one partitions stay from epoch to epoch.
+    pub(crate) fn committer(&self) -> Result<Arc<GroupMetadata>, ClientError> {
+        match &self.owner {
+            Some(owner) if !self.is_incremental() => Ok(Arc::clone(owner)),
+            _ => self.group_metadata().map(Arc::new),
+        }
     }
 
     /// Commits offsets outside of a transaction (at-least-once).

@@ -63,7 +63,7 @@ pub(super) fn list_offsets<C: ClientContext>(
         list.add_partition_offset(&partition.topic, partition.partition, at.as_offset())
             .map_err(|e| failed(&e))?;
     }
-    let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: C's enumerations are integers (`repr(i32)` in the binding): as a function that returns one, it cannot make a
     // value that the binding's enumeration does not have, which a code that only a newer broker knows would be.
     let offsets_for_times = unsafe {
@@ -72,7 +72,7 @@ pub(super) fn list_offsets<C: ClientContext>(
         )
     };
     // SAFETY: client and list are alive through the call, which reads and writes the list only.
-    let code = unsafe { offsets_for_times(client.native_ptr(), list.ptr(), timeout) };
+    let code = unsafe { offsets_for_times(client.native_ptr(), list.ptr(), millis) };
     if code != 0 {
         let code = code_of(code);
         return Err(retriable(ClientError::new(doing, code, code.to_string())));
@@ -89,8 +89,20 @@ pub(super) fn list_offsets<C: ClientContext>(
             _ => Err(unknown()),
         }
     };
-    lists::check(doing, &list).map_err(retriable)?;
+    if let Err(error) = lists::check(doing, &list) {
+        if error.code() == RDKafkaErrorCode::UnknownPartition {
+            learn_of_partitions(client, timeout);
+        }
+        return Err(retriable(error));
+    }
     partitions.iter().map(offset_of).collect()
+}
+
+/// A partition that was added may be given to a member whose client would look for it only in minutes.
+fn learn_of_partitions<C: ClientContext>(client: &Client<C>, timeout: Duration) {
+    if let Err(error) = client.fetch_metadata(None, timeout) {
+        tracing::debug!(%error, "asking which partitions there are");
+    }
 }
 
 /// The group's committed offsets; waits for transactions that are being completed.

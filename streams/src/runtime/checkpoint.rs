@@ -3,8 +3,8 @@
 //! 1. no more records are read (the caller is between two records);
 //! 2. updates that wait in record caches are sent on, and then what the stores have changed is written to their changelogs;
 //! 3. everything that was written is acknowledged by the brokers, and the ends of the changelogs are asked for;
-//! 4. the offsets of the inputs are added to the transaction, with the group's metadata as it is now, so that the broker
-//!    refuses a member that no longer owns them;
+//! 4. the offsets of the inputs are added to the transaction, with the group's metadata of when the member was given
+//!    its partitions, so that the broker refuses one that no longer owns them;
 //! 5. the transaction is committed;
 //! 6. what the stores have changed is applied to them, with the ends of their changelogs;
 //! 7. the checkpoint is reported.
@@ -72,9 +72,10 @@ impl Work {
 
     fn commit(&mut self, consumer: &GroupConsumer, advance: &Advance) -> Result<(), ClientError> {
         match self.output.delivery() {
-            Delivery::ExactlyOnce { .. } => self
-                .output
-                .commit(&advance.offsets, &consumer.group_metadata()?),
+            Delivery::ExactlyOnce { .. } => {
+                let committer = consumer.committer()?;
+                self.output.commit(&advance.offsets, &committer)
+            }
             Delivery::AtLeastOnce => {
                 if !advance.offsets.is_empty() {
                     consumer.commit(&advance.offsets)?;

@@ -58,8 +58,11 @@ impl StreamThread {
     }
 
     fn take_on(&mut self, partitions: &[TopicPartition]) -> Result<(), Interrupt> {
+        self.consumer.refuse_a_second_assignment()?;
+        // Before anything that may take long: the group may deal anew meanwhile.
+        let owner = self.consumer.group_metadata()?;
         let starts = self.starts(partitions)?;
-        self.consumer.assign(&starts)?;
+        self.consumer.assign(&starts, owner)?;
         self.work.tasks.add(&starts);
         self.work
             .tasks
