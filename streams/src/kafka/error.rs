@@ -81,6 +81,8 @@ impl ClientError {
     pub(crate) fn from_kafka(doing: &'static str, error: &KafkaError) -> Self {
         match error {
             KafkaError::Transaction(error) => Self::transaction(doing, error),
+            // rdkafka does not tell the code of this one.
+            KafkaError::AdminOp(code) => Self::new(doing, *code, error.to_string()),
             other => Self::new(
                 doing,
                 other.rdkafka_error_code().unwrap_or(Code::Fail),
@@ -156,6 +158,8 @@ fn classify(code: Code) -> Remedy {
         | Code::CoordinatorLoadInProgress
         | Code::CoordinatorNotAvailable
         | Code::NotCoordinator
+        | Code::NotController
+        | Code::ThrottlingQuotaExceeded
         | Code::ConcurrentTransactions
         | Code::LeaderNotAvailable
         | Code::NotLeaderForPartition

@@ -286,32 +286,54 @@ pub(crate) async fn create(properties: &Properties, topics: &[InternalTopic]) ->
         return Ok(());
     }
     let admin = Arc::new(Admin::new(properties).map_err(client)?);
-    for topic in topics {
-        admin
-            .create_topic(&topic.name, topic.partitions, &topic.settings)
-            .await
-            .map_err(client)?;
-        tracing::info!(
-            "created the internal topic `{}` with {} partitions",
-            topic.name,
-            topic.partitions
-        );
-    }
     let deadline = Instant::now() + CREATION_TIMEOUT;
+    let mut missing: Vec<&InternalTopic> = topics.iter().collect();
     loop {
+        let failed = ask_for(&admin, &missing).await?;
         let asked = Arc::clone(&admin);
         let known = blocking(move || asked.topics(METADATA_TIMEOUT).map_err(client)).await?;
-        let Some(topic) = topics.iter().find(|t| !known.contains_key(&t.name)) else {
+        missing.retain(|topic| {
+            let is_known = known.contains_key(&topic.name);
+            if is_known {
+                let (name, partitions) = (&topic.name, topic.partitions);
+                tracing::info!("created the internal topic `{name}` with {partitions} partitions");
+            }
+            !is_known
+        });
+        let Some(topic) = missing.first() else {
             return Ok(());
         };
         if Instant::now() > deadline {
-            return Err(Error::Cluster(format!(
-                "the internal topic `{}` was created, but the cluster does not tell of it",
-                topic.name
-            )));
+            return Err(failed.map_or_else(
+                || {
+                    Error::Cluster(format!(
+                        "the internal topic `{}` was created, but the cluster does not tell of it",
+                        topic.name
+                    ))
+                },
+                client,
+            ));
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(RETRY_PAUSE).await;
     }
+}
+
+/// Asks for the topics to be created; what fails for a while is given, as it may succeed a little later. One that is there
+/// is what was wanted.
+async fn ask_for(admin: &Admin, topics: &[&InternalTopic]) -> Result<Option<ClientError>> {
+    for topic in topics {
+        let created = admin
+            .create_topic(&topic.name, topic.partitions, &topic.settings)
+            .await;
+        match created {
+            Err(error) if error.remedy() == Remedy::Retry => {
+                tracing::debug!(%error, "trying again");
+                return Ok(Some(error));
+            }
+            created => created.map_err(client)?,
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

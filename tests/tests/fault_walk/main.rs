@@ -2,8 +2,9 @@
 //! with a clear error and holds after the next start.
 //!
 //! The points are not written down: a first run of each scene records what is sent. On the embedded broker only, which
-//! can be told to fail. Two jobs are walked: one that copies, and one that counts, with state; of the second one only the
-//! checkpoints and restores, by default. `FAULT_WALK=full` plays all scenes, strikes more than the first request of a kind,
+//! can be told to fail. Two jobs are walked: one that copies, and one that counts, with state; of the second one by default
+//! only the checkpoints and restores, the creation of its topics, and what the group is asked when tasks move.
+//! `FAULT_WALK=full` plays all scenes, strikes more than the first request of a kind,
 //! and with each code in each scene, which takes long; any other text narrows the walk down to the cases whose description
 //! has it, such as `EndTxn` or `StartUp`.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
@@ -20,7 +21,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use streams_broker::{ApiKey, ErrorCode, Fault, SeenRequest};
 use tokio::runtime::Runtime;
-use work::Work;
+use work::{Work, is_of_the_group};
 
 /// Cases side by side: they mostly wait.
 const WORKERS: usize = 32;
@@ -125,10 +126,7 @@ fn points(scene: Scene, requests: &[SeenRequest], at_most: u64) -> Vec<Point> {
 /// Whether a request is what the scene is about, and not what another scene shows as well.
 fn belongs_to(scene: Scene, request: &SeenRequest) -> bool {
     let of_the_job = request.client_id.starts_with("a-") || request.client_id.starts_with("b-");
-    let of_the_group = matches!(
-        request.api,
-        ApiKey::JoinGroup | ApiKey::SyncGroup | ApiKey::Heartbeat | ApiKey::OffsetFetch
-    );
+    let of_the_group = is_of_the_group(request);
     of_the_job
         && match scene {
             Scene::StartUp => true,
@@ -252,10 +250,7 @@ fn walk(work: Work) {
     let began = Instant::now();
     let chosen = std::env::var("FAULT_WALK").unwrap_or_default();
     let runtime = Runtime::new().unwrap();
-    let scenes = match &*chosen {
-        "" => work.usual_scenes(),
-        _ => work.scenes(),
-    };
+    let scenes = work.scenes();
     let at_most = if chosen == "full" { 8 } else { 1 };
     let mut cases = Vec::new();
     let recorded = side_by_side(scenes.iter(), |scene| {
@@ -267,7 +262,8 @@ fn walk(work: Work) {
         );
         (*scene, requests)
     });
-    for (scene, requests) in recorded {
+    for (scene, mut requests) in recorded {
+        requests.retain(|request| !chosen.is_empty() || work.usually_walks(scene, request));
         for point in points(scene, &requests, at_most) {
             cases.extend(
                 harms(&point, chosen == "full" || work.shows_each_code(scene))

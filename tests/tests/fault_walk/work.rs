@@ -4,6 +4,7 @@ use crate::stage::{Broken, Scene};
 use std::time::Duration;
 use streams::prelude::*;
 use streams::{ByType, JobConfig};
+use streams_broker::{ApiKey, SeenRequest};
 use streams_tests::{Counts, Oracle, TestCluster};
 
 pub(crate) const INPUT: &str = "input";
@@ -40,19 +41,22 @@ impl Work {
         }
     }
 
-    /// The scenes that are walked by default: of the counting job the two that touch its state most, for the time they take.
-    pub(crate) fn usual_scenes(self) -> &'static [Scene] {
-        match self {
-            Work::Copy => self.scenes(),
-            Work::Count => &[Scene::Checkpoint, Scene::Restore],
+    /// Whether the request is walked by default: of the counting job what touches its state and its own topics, and what the
+    /// group is asked when its tasks move, for the time it takes. The copying job shows the rest.
+    pub(crate) fn usually_walks(self, scene: Scene, request: &SeenRequest) -> bool {
+        match (self, scene) {
+            (Work::Copy, _) | (_, Scene::Checkpoint | Scene::Restore) => true,
+            (Work::Count, Scene::StartUp) => request.api == ApiKey::CreateTopics,
+            (Work::Count, Scene::Join | Scene::Leave) => is_of_the_group(request),
+            (Work::Count, Scene::End) => false,
         }
     }
 
     /// Whether each code is shown in the scene, and not only one of each class: not where others show it, and it takes long.
     pub(crate) fn shows_each_code(self, scene: Scene) -> bool {
         match self {
-            Work::Copy => scene != Scene::Leave,
-            Work::Count => matches!(scene, Scene::Checkpoint | Scene::Restore),
+            Work::Copy => !matches!(scene, Scene::Join | Scene::Leave),
+            Work::Count => matches!(scene, Scene::StartUp | Scene::Checkpoint | Scene::Restore),
         }
     }
 
@@ -129,4 +133,16 @@ impl Work {
 
 fn last_digit(text: &str) -> &str {
     text.get(text.len().saturating_sub(1)..).unwrap_or_default()
+}
+
+/// Whether the group is asked. Members that are static, as here, never leave it: a `LeaveGroup` would be seen.
+pub(crate) fn is_of_the_group(request: &SeenRequest) -> bool {
+    matches!(
+        request.api,
+        ApiKey::JoinGroup
+            | ApiKey::SyncGroup
+            | ApiKey::Heartbeat
+            | ApiKey::LeaveGroup
+            | ApiKey::OffsetFetch
+    )
 }
