@@ -3,7 +3,7 @@
 use super::TopicPartition;
 use super::batch::{self, Batch, Queue};
 use super::closing;
-use super::error::{ClientError, Remedy};
+use super::error::{ClientError, Remedy, says_no_topic};
 use super::lists;
 use super::offsets::{LogEnd, committed, list_offsets};
 use super::properties::{ConsumerSettings, Properties};
@@ -18,6 +18,7 @@ use rdkafka::consumer::{
     BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol,
 };
 use rdkafka::error::KafkaError;
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use std::collections::VecDeque;
 use std::ffi::CString;
@@ -120,6 +121,9 @@ pub(crate) const BATCH: usize = 2_000;
 
 const TAKING_ON: &str = "taking partitions on";
 
+/// For a topic that could not be looked up.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How many of the client's events are served between two reads at most.
 const EVENTS_AT_ONCE: usize = 1_000;
 
@@ -217,11 +221,27 @@ impl GroupConsumer {
     fn note(&self, error: &KafkaError) -> Result<(), ClientError> {
         let error = ClientError::from_kafka("consuming", error);
         tracing::debug!(%error, "consumer");
-        if matches!(error.remedy(), Remedy::Fail | Remedy::Rejoin) {
-            Err(error)
-        } else {
-            Ok(())
+        match error.remedy() {
+            // It says so of a topic that it could not look up, for whatever reason, and looks it up again.
+            Remedy::Fail if error.is_no_topic() && !self.lacks_a_topic() => Ok(()),
+            Remedy::Fail | Remedy::Rejoin => Err(error),
+            Remedy::Retry | Remedy::Abort | Remedy::Replace | Remedy::Reposition => Ok(()),
         }
+    }
+
+    /// Whether the brokers say of a subscribed topic that there is none of that name.
+    fn lacks_a_topic(&self) -> bool {
+        let Ok(subscription) = self.client.subscription() else {
+            return false;
+        };
+        subscription.elements().iter().any(|subscribed| {
+            let name = Some(subscribed.topic());
+            let Ok(answer) = self.client.fetch_metadata(name, LOOK_UP_TIMEOUT) else {
+                return false;
+            };
+            let mut errors = answer.topics().iter().filter_map(MetadataTopic::error);
+            errors.any(|error| says_no_topic(error.into()))
+        })
     }
 
     /// Tells the client that the member is alive, in the midst of a batch: one that does not poll for longer than

@@ -102,10 +102,7 @@ impl ClientError {
 
     /// A topic that cannot be written to since there is none of that name.
     pub(crate) fn is_no_topic(&self) -> bool {
-        matches!(
-            self.code,
-            Code::UnknownTopicOrPartition | Code::InvalidTopic
-        )
+        says_no_topic(self.code)
     }
 
     pub(crate) fn remedy(&self) -> Remedy {
@@ -140,6 +137,11 @@ impl From<ClientError> for crate::Error {
 /// The code of that number; one that the client's version does not know is [`Code::Unknown`].
 pub(super) fn code_of(number: i32) -> Code {
     sys::rd_kafka_resp_err_t::try_from(number).map_or(Code::Unknown, Code::from)
+}
+
+/// Whether it is what a broker says of a topic that is not there.
+pub(super) fn says_no_topic(code: Code) -> bool {
+    matches!(code, Code::UnknownTopicOrPartition | Code::InvalidTopic)
 }
 
 /// What an error code asks for, where the error itself does not say more.

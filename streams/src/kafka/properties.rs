@@ -237,6 +237,9 @@ impl Properties {
                 ("fetch.wait.max.ms", "100"),
                 ("session.timeout.ms", "10000"),
                 ("heartbeat.interval.ms", "1000"),
+                // A subscribed topic that could not be looked up when the member joined is not looked up before: in 5
+                // minutes, by librdkafka's default. Kafka's own clients ask again at once.
+                ("topic.metadata.refresh.interval.ms", "5000"),
             ],
         );
         // A group protocol of the broker's own has these settings on the broker.

@@ -14,3 +14,4 @@ mod members;
 mod outputs;
 mod positions;
 mod records;
+mod topics;
