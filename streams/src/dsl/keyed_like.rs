@@ -5,8 +5,9 @@ use super::KTable;
 /// A table whose keys are of the type `K`: what a stream or a table with such keys can be joined with. Records meet where
 /// their keys are the same bytes, so the types have to be the same.
 #[diagnostic::on_unimplemented(
-    message = "what is keyed by `{K}` cannot be joined with a `{Self}`: the keys differ",
-    label = "not keyed by `{K}`",
+    message = "what is keyed by `{K}` cannot be joined with a `{Self}`",
+    label = "not a `KTable` keyed by `{K}`",
+    note = "a stream becomes a table with `.to_table()`; a global table is joined with `.join_global(&table, |key, value| .., |value, row| ..)`",
     note = "records meet where their keys are equal: bring one side to the key of the other, a stream with `.select_key(..)`, a table with `.to_stream().select_key(..).to_table()`"
 )]
 pub trait KeyedLike<K: ?Sized> {

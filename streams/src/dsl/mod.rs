@@ -8,6 +8,7 @@ mod kept_draft;
 mod keyed_like;
 mod kstream;
 mod ktable;
+mod not_here;
 mod outlet;
 mod sink;
 mod table_view;

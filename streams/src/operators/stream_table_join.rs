@@ -31,15 +31,16 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
-    pub fn join<T, R: 'static>(
+    pub fn join<T, P: ?Sized + 'static, R: 'static>(
         &self,
         table: &T,
         join: impl Fn(&V::Present, &T::Row) -> R + Send + Sync + 'static,
-    ) -> KStream<K::Present, R>
+    ) -> KStream<P, R>
     where
-        K: MaybeNull,
+        // Not by its path: so a stream without keys is told what it lacks.
+        K: MaybeNull<Present = P>,
         V: MaybeNull,
-        T: KeyedLike<K::Present>,
+        T: KeyedLike<P>,
     {
         self.inner_joined(table.as_table(), None, join)
     }
@@ -107,16 +108,17 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
-    pub fn join_with_grace<T, R: 'static>(
+    pub fn join_with_grace<T, P: ?Sized + 'static, R: 'static>(
         &self,
         table: &T,
         grace: Duration,
         join: impl Fn(&V::Present, &T::Row) -> R + Send + Sync + 'static,
-    ) -> KStream<K::Present, R>
+    ) -> KStream<P, R>
     where
-        K: MaybeNull,
+        // Not by its path: so a stream without keys is told what it lacks.
+        K: MaybeNull<Present = P>,
         V: MaybeNull,
-        T: KeyedLike<K::Present>,
+        T: KeyedLike<P>,
     {
         self.inner_joined(table.as_table(), Some(grace), join)
     }

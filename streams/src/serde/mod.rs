@@ -153,7 +153,8 @@ impl<T, S: Serde<T>> Deserializer<T> for S {
     message = "`{Self}` has no default serde",
     label = "a serde for `{Self}` is needed here",
     note = "say once how `{Self}` is written: `#[derive(Json)]` on the type, or `impl HasSerde for {Self} {{ type Serde = ..; }}`",
-    note = "or choose a serde in this place: `value = Json` in the attribute"
+    note = "or choose a serde in this place: `value = Json` in the attribute",
+    note = "of std's types, `String`, `Vec<u8>` and numbers of a fixed size have one: for `usize` write `u64`"
 )]
 pub trait HasSerde {
     /// Reads and writes the type.
@@ -186,7 +187,8 @@ impl<T: HasSerde<Serde: Serde<T>>> TopicKey for Option<T> {
     message = "`{Self}` has no default serde",
     label = "a serde for `{Self}` is needed here",
     note = "say once how `{Self}` is written: `#[derive(Json)]` on the type, or `impl HasSerde for {Self} {{ type Serde = ..; }}`",
-    note = "or choose a serde in this place: `value = Json` in the attribute"
+    note = "or choose a serde in this place: `value = Json` in the attribute",
+    note = "of std's types, `String`, `Vec<u8>` and numbers of a fixed size have one: for `usize` write `u64`"
 )]
 pub trait TopicValue {
     /// Reads and writes the value.
