@@ -1,4 +1,4 @@
-//! The recipe with topics of its own, so that many tests share a cluster.
+//! A job as processes: with topics of its own, so that many tests share a cluster, or with those that its function names.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,14 +10,14 @@ use crate::{Job, ReadRecord, TestCluster};
 /// As the program has them by default, with more of the job's events.
 const LOG_LEVELS: &str = "info,rdkafka=off,fjall=warn,lsm_tree=warn,streams::runtime::event=debug";
 
-/// A job that copies one topic to another, and where its instances keep their state and their logs.
+/// A job that makes one topic of another, and where its instances keep their state and their logs.
 ///
 /// The directory with both is kept when the test fails.
 #[derive(Debug)]
 pub struct CopyJob<'a> {
     /// The topic that it reads.
     pub input: String,
-    /// The topic that it writes, with four partitions.
+    /// The topic that it writes, with four partitions if it is the job's own.
     pub output: String,
     /// Its name, which is its consumer group too.
     pub application_id: String,
@@ -30,14 +30,29 @@ impl<'a> CopyJob<'a> {
     /// A job with new topics on `cluster`. `program` is the binary `crash-job`.
     #[track_caller]
     pub fn new(cluster: &'a TestCluster, program: &'a Path, partitions: i32) -> CopyJob<'a> {
+        let names = [
+            cluster.topic("input", partitions),
+            cluster.topic("output", 4),
+            cluster.unique("copy"),
+        ];
+        CopyJob::named(cluster, program, names)
+    }
+
+    /// A job whose function says what its input, its output and itself are called.
+    #[track_caller]
+    pub fn named(
+        cluster: &'a TestCluster,
+        program: &'a Path,
+        [input, output, application_id]: [String; 3],
+    ) -> CopyJob<'a> {
         let directory = tempfile::Builder::new()
             .prefix("copy-job-")
             .tempdir()
             .expect("a directory for the job");
         CopyJob {
-            input: cluster.topic("input", partitions),
-            output: cluster.topic("output", 4),
-            application_id: cluster.unique("copy"),
+            input,
+            output,
+            application_id,
             cluster,
             program,
             directory: Some(directory),

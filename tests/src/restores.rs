@@ -39,6 +39,12 @@ impl ToldRestore {
         restores
     }
 
+    /// The changelog's topic.
+    pub fn topic(&self) -> &str {
+        let parts = self.changelog.rsplit_once('-');
+        parts.map_or(&*self.changelog, |(topic, _)| topic)
+    }
+
     /// Checks that it read no more than what was written since the last checkpoint that the instance has applied:
     /// `records` are all that the changelog's topic has.
     ///

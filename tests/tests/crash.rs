@@ -27,6 +27,27 @@ fn each_word_is_counted_once_whatever_dies() {
 }
 
 #[test]
+fn each_flight_is_told_once_whatever_dies() {
+    let plan = Plan {
+        work: Work::FlightDelays,
+        threads: 2,
+        duration: Duration::from_secs(25),
+        seed: 3,
+        records: 10_000,
+        partitions: 4,
+        instances: 3,
+    };
+    // A cluster of its own, since the broker is restarted, and the job names its topics.
+    let cluster = TestCluster::start();
+    let program = Path::new(env!("CARGO_BIN_EXE_flight-delays"));
+    let tally = run(&cluster, program, &plan);
+    assert!(
+        tally.kills > 0 && tally.zombies > 0 && tally.restarts > 0 && !tally.restores.is_empty(),
+        "{tally}"
+    );
+}
+
+#[test]
 fn each_record_is_copied_once_whatever_dies() {
     let plan = Plan {
         work: Work::Copy,

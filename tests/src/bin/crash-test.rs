@@ -1,6 +1,6 @@
 //! The crash test in its long form:
 //! `TEST_KAFKA=jvm cargo run -p streams-tests --bin crash-test -- --duration 2min --seed 7 --records 200000`; with
-//! `--work count-words --threads 2` for a job with state.
+//! `--work count-words --threads 2` or `--work flight-delays --threads 2` for a job with state.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ struct Arguments {
     /// Stream threads of each process.
     #[arg(long, default_value_t = 1)]
     threads: usize,
-    /// What the job does: `copy`, or `count-words`, which has state.
+    /// What the job does: `copy`, or with state `count-words` or `flight-delays`.
     #[arg(long, default_value = "copy", value_parser = work)]
     work: Work,
 }
@@ -38,7 +38,10 @@ fn work(text: &str) -> Result<Work, String> {
     match text {
         "copy" => Ok(Work::Copy),
         "count-words" => Ok(Work::CountWords),
-        _ => Err(format!("`{text}`: use `copy` or `count-words`")),
+        "flight-delays" => Ok(Work::FlightDelays),
+        _ => Err(format!(
+            "`{text}`: use `copy`, `count-words` or `flight-delays`"
+        )),
     }
 }
 
@@ -57,11 +60,7 @@ fn main() -> std::io::Result<()> {
         work,
     } = Arguments::parse();
     // Cargo builds all binaries of a package into one directory; `--bins` or a test run has built this one.
-    let program = match work {
-        Work::Copy => "crash-job",
-        Work::CountWords => "count-job",
-    };
-    let job = std::env::current_exe()?.with_file_name(program);
+    let job = std::env::current_exe()?.with_file_name(work.program());
     if !job.exists() {
         return Err(std::io::Error::other(format!(
             "{} is missing: build with `--bins`",
