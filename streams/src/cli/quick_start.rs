@@ -3,7 +3,6 @@
 use super::Sample;
 use super::arguments::End;
 use crate::kafka::admin::Admin;
-use crate::kafka::error::ClientError;
 use crate::kafka::producer::{Outgoing, Producer};
 use crate::kafka::properties::Properties;
 use crate::processor::Headers;
@@ -168,8 +167,7 @@ impl Feeder {
     /// Writes each record to the partition of its key, or else from partition to partition, and waits until they have
     /// arrived.
     fn write_records(&mut self, topic: &str, records: &[RawRecord]) -> Result<()> {
-        let client = |e: ClientError| Error::Client(e.to_string());
-        let topic = self.producer.topic(topic).map_err(client)?;
+        let topic = self.producer.topic(topic)?;
         let now = now();
         for (record, turn) in records.iter().zip((0..PARTITIONS).cycle()) {
             let key = record.key.as_deref();
@@ -180,9 +178,9 @@ impl Feeder {
                 timestamp: record.timestamp.unwrap_or(now),
                 headers: &record.headers,
             };
-            self.producer.produce(topic, &outgoing).map_err(client)?;
+            self.producer.produce(topic, &outgoing)?;
         }
-        self.producer.flush(FLUSH_TIMEOUT).map_err(client)
+        Ok(self.producer.flush(FLUSH_TIMEOUT)?)
     }
 
     /// Writes `count` samples to each topic, spread over its partitions, and waits until they have arrived.

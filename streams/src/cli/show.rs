@@ -61,23 +61,20 @@ impl Show {
 
 /// The newest value of each key of a topic; a null removes its key.
 fn newest(properties: &Properties, topic: &str) -> Result<Rows> {
-    let client = |e: crate::kafka::error::ClientError| Error::Client(e.to_string());
-    let admin = Admin::new(properties).map_err(client)?;
-    let count = admin.topics(LIMIT).map_err(client)?.get(topic).copied();
+    let admin = Admin::new(properties)?;
+    let count = admin.topics(LIMIT)?.get(topic).copied();
     let partitions: Vec<TopicPartition> = (0..count.unwrap_or_default())
         .map(|partition| TopicPartition::new(topic, partition))
         .collect();
-    let ends = admin
-        .log_offsets(&partitions, LogEnd::Last, LIMIT)
-        .map_err(client)?;
-    let mut reader = PartitionReader::new(properties, "streams-show").map_err(client)?;
+    let ends = admin.log_offsets(&partitions, LogEnd::Last, LIMIT)?;
+    let mut reader = PartitionReader::new(properties, "streams-show")?;
     let starts: Vec<_> = partitions.iter().map(|p| (p.clone(), 0)).collect();
-    reader.assign(&starts).map_err(client)?;
+    reader.assign(&starts)?;
 
     let deadline = Instant::now() + LIMIT;
     let mut rows = Rows::new();
     loop {
-        let positions = reader.positions().map_err(client)?;
+        let positions = reader.positions()?;
         let is_read = |(partition, end): (&TopicPartition, &i64)| {
             *end == 0 || positions.iter().any(|(p, at)| p == partition && at >= end)
         };

@@ -12,7 +12,7 @@ use super::stop::Stop;
 use crate::kafka::TopicPartition;
 use crate::kafka::admin::Admin;
 use crate::kafka::batch::OwnedMessage;
-use crate::kafka::error::{ClientError, Remedy};
+use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::kafka::offsets::LogEnd;
 use crate::kafka::properties::Properties;
 use crate::kafka::reader::{PartitionReader, spoil_positions};
@@ -20,7 +20,7 @@ use crate::processor::{Decision, GlobalReader, Headers, InputRecord, Location, d
 use crate::state::{Backends, GlobalState, Reached};
 use crate::topology::Topology;
 use crate::{Error, Result};
-use rdkafka::types::RDKafkaErrorCode;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -375,7 +375,7 @@ impl Globals {
     }
 
     /// What an error of a partition asks for, beside a new reader.
-    fn handle(&mut self, message: &OwnedMessage, code: RDKafkaErrorCode) -> Result<(), Trouble> {
+    fn handle(&mut self, message: &OwnedMessage, code: Code) -> Result<(), Trouble> {
         let error = ClientError::new("reading the global tables", code, message.error_text());
         match error.remedy() {
             // Retention has taken records before they were read: reading goes on with those that are there.

@@ -246,7 +246,7 @@ async fn has_run(
     let (properties, group) = (properties.clone(), topology.application_id().to_owned());
     let partitions = report.source_partitions();
     blocking(move || {
-        let reader = PartitionReader::new(&properties, &group).map_err(client)?;
+        let reader = PartitionReader::new(&properties, &group)?;
         let deadline = Instant::now() + COMMITTED_TIMEOUT;
         loop {
             match reader.committed(&partitions, COMMITTED_TIMEOUT) {
@@ -254,15 +254,11 @@ async fn has_run(
                 Err(error) if error.remedy() == Remedy::Retry && Instant::now() < deadline => {
                     std::thread::sleep(RETRY_PAUSE);
                 }
-                committed => return Ok(!committed.map_err(client)?.is_empty()),
+                committed => return Ok(!committed?.is_empty()),
             }
         }
     })
     .await
-}
-
-fn client(error: ClientError) -> Error {
-    Error::Client(error.to_string())
 }
 
 /// Asks whether topics could be created: by this client, under the cluster's rules.
@@ -270,12 +266,11 @@ pub(crate) async fn try_creation(properties: &Properties, topics: &[InternalTopi
     if topics.is_empty() {
         return Ok(());
     }
-    let admin = Admin::new(properties).map_err(client)?;
+    let admin = Admin::new(properties)?;
     for topic in topics {
         admin
             .try_topic(&topic.name, topic.partitions, &topic.settings)
-            .await
-            .map_err(client)?;
+            .await?;
     }
     Ok(())
 }
@@ -285,13 +280,13 @@ pub(crate) async fn create(properties: &Properties, topics: &[InternalTopic]) ->
     if topics.is_empty() {
         return Ok(());
     }
-    let admin = Arc::new(Admin::new(properties).map_err(client)?);
+    let admin = Arc::new(Admin::new(properties)?);
     let deadline = Instant::now() + CREATION_TIMEOUT;
     let mut missing: Vec<&InternalTopic> = topics.iter().collect();
     loop {
         let failed = ask_for(&admin, &missing).await?;
         let asked = Arc::clone(&admin);
-        let known = blocking(move || asked.topics(METADATA_TIMEOUT).map_err(client)).await?;
+        let known = blocking(move || asked.topics(METADATA_TIMEOUT).map_err(Error::from)).await?;
         missing.retain(|topic| {
             let is_known = known.contains_key(&topic.name);
             if is_known {
@@ -311,7 +306,7 @@ pub(crate) async fn create(properties: &Properties, topics: &[InternalTopic]) ->
                         topic.name
                     ))
                 },
-                client,
+                Error::from,
             ));
         }
         tokio::time::sleep(RETRY_PAUSE).await;
@@ -330,7 +325,7 @@ async fn ask_for(admin: &Admin, topics: &[&InternalTopic]) -> Result<Option<Clie
                 tracing::debug!(%error, "trying again");
                 return Ok(Some(error));
             }
-            created => created.map_err(client)?,
+            created => created?,
         }
     }
     Ok(None)

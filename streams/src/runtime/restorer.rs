@@ -16,12 +16,12 @@
 use super::restoring::{Log, Reading, Restoring, logs};
 use super::shared::Shared;
 use crate::kafka::admin::Admin;
-use crate::kafka::error::{ClientError, Remedy};
+use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::kafka::reader::{PartitionReader, spoil_positions};
 use crate::processor::TaskId;
 use crate::state::TaskState;
 use crate::{Error, Result};
-use rdkafka::types::RDKafkaErrorCode;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -332,7 +332,7 @@ impl Worker {
             std::thread::sleep(RETRY_PAUSE);
         }
         match failure {
-            Some(error) if error.code() != RDKafkaErrorCode::AutoOffsetReset => Err(error),
+            Some(error) if error.code() != Code::AutoOffsetReset => Err(error),
             _ => Ok(()),
         }
     }

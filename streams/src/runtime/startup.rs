@@ -9,7 +9,6 @@ use crate::config::{Guarantee, JobConfig};
 use crate::kafka::TopicPartition;
 use crate::kafka::admin::Admin;
 use crate::kafka::consumer::GroupConsumer;
-use crate::kafka::error::ClientError;
 use crate::kafka::properties::{ConsumerSettings, Properties};
 use crate::topology::Topology;
 use crate::{Error, Result};
@@ -86,10 +85,10 @@ pub(crate) async fn check(
         properties.check_transaction_timeout(config.transaction_timeout())?;
     }
     let brokers = first_contact::brokers(properties, patience).await?;
-    let admin = Admin::new(properties).map_err(client)?;
+    let admin = Admin::new(properties)?;
     // The client's calls block; the answers are few and this happens once.
     let (admin, topics, cluster_id) = blocking(move || {
-        let topics = admin.topics(ANSWER_TIMEOUT).map_err(client)?;
+        let topics = admin.topics(ANSWER_TIMEOUT)?;
         let cluster_id = admin.cluster_id(ANSWER_TIMEOUT);
         Ok((admin, topics, cluster_id))
     })
@@ -152,19 +151,18 @@ pub(crate) async fn check_permissions(
             group_instance_id: "check",
             isolation_level: "read_committed",
         };
-        let consumer = GroupConsumer::new(&properties, &settings).map_err(client)?;
+        let consumer = GroupConsumer::new(&properties, &settings)?;
         let stop = Arc::new(Stop::new(config.transaction_timeout()));
         // A cluster that has just started has no coordinator yet.
         Patience::new(ANSWER_TIMEOUT, &stop)
-            .repeat(|wait| consumer.committed(&partitions, wait))
-            .map_err(client)?;
+            .repeat(|wait| consumer.committed(&partitions, wait))?;
         if config.guarantee == Guarantee::ExactlyOnce {
             let transactional_id = format!("{}-check", config.transactional_id_prefix());
             let delivery = Delivery::ExactlyOnce {
                 transactional_id,
                 timeout: config.transaction_timeout(),
             };
-            Output::new(&properties, delivery, 0, stop).map_err(client)?;
+            Output::new(&properties, delivery, 0, stop)?;
         }
         Ok(())
     })
@@ -241,10 +239,6 @@ fn check_transaction_timeout(config: &JobConfig, max: Option<Duration>) -> Resul
         }
         _ => Ok(()),
     }
-}
-
-fn client(error: ClientError) -> Error {
-    Error::Client(error.to_string())
 }
 
 /// Runs what blocks beside the async runtime.

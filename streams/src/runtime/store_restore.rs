@@ -5,11 +5,11 @@ use super::fail_point::{FailPoint, pass};
 use super::restoring::Log;
 use crate::kafka::TopicPartition;
 use crate::kafka::batch::OwnedMessage;
-use crate::kafka::error::{ClientError, Remedy};
+use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::processor::TaskId;
 use crate::state::{Committed, RestoreBatch, StoreError, StoreId, StoreSpec};
 use crate::{Error, Result};
-use rdkafka::types::RDKafkaErrorCode;
+
 use std::time::{Duration, Instant};
 
 /// How often a long restore tells how far it is.
@@ -92,7 +92,7 @@ impl StoreRestore {
             return Ok(false);
         };
         match code {
-            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => {
+            Code::AutoOffsetReset | Code::OffsetOutOfRange => {
                 tracing::warn!(
                     "the changelog {} has no offset {} any more: the state store `{}` is restored from its beginning",
                     self.log.changelog,
