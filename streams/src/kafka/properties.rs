@@ -34,6 +34,10 @@ const MEMBERSHIP: [&str; 5] = [
     "session.timeout.ms",
 ];
 
+/// For what reads: a topic that could not be looked up when reading began is not looked up before, in 5 minutes by
+/// librdkafka's default. Kafka's own clients ask again at once.
+const LOOKED_UP_AGAIN: (&str, &str) = ("topic.metadata.refresh.interval.ms", "5000");
+
 /// librdkafka's own default.
 const METADATA_AGE: Duration = Duration::from_secs(300);
 
@@ -208,6 +212,7 @@ impl Properties {
                 ("fetch.wait.max.ms", "100"),
                 // One partition is often all that is read: fewer requests, none of which is sent before the last is answered.
                 ("max.partition.fetch.bytes", "4194304"),
+                LOOKED_UP_AGAIN,
             ],
         );
         leave_to_members(&mut config);
@@ -237,9 +242,7 @@ impl Properties {
                 ("fetch.wait.max.ms", "100"),
                 ("session.timeout.ms", "10000"),
                 ("heartbeat.interval.ms", "1000"),
-                // A subscribed topic that could not be looked up when the member joined is not looked up before: in 5
-                // minutes, by librdkafka's default. Kafka's own clients ask again at once.
-                ("topic.metadata.refresh.interval.ms", "5000"),
+                LOOKED_UP_AGAIN,
             ],
         );
         // A group protocol of the broker's own has these settings on the broker.
