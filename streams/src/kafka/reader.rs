@@ -52,6 +52,15 @@ pub(crate) struct PartitionReader {
 // are only written and read within one call.
 unsafe impl Send for PartitionReader {}
 
+impl Drop for PartitionReader {
+    /// Closes the client before rdkafka does: that polls the queue for what is left in it, and makes an error whose code it
+    /// does not know a value that its enum does not have.
+    fn drop(&mut self) {
+        // SAFETY: the client is alive. It is no member of a group, so no rebalance waits for an answer meanwhile.
+        let _ = unsafe { sys::rd_kafka_consumer_close(self.client.client().native_ptr()) };
+    }
+}
+
 impl PartitionReader {
     /// A reader that may ask for the offsets of `group`.
     pub(crate) fn new(properties: &Properties, group: &str) -> Result<Self, ClientError> {

@@ -3,7 +3,7 @@
 use rdkafka::admin::{AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::{Offset, TopicPartitionList};
 use streams::runtime::{Event, RestoreStatus};
-use streams_broker::{ApiKey, Fault};
+use streams_broker::{ApiKey, ErrorCode, Fault};
 use streams_tests::{Isolation, block_on, wait_until};
 
 use crate::fixture::{Counting, SOON, broker, copy_directory};
@@ -137,5 +137,20 @@ fn a_restore_that_is_cut_short_is_told_and_the_next_one_goes_on() {
     job.produce(30, 10);
     job.run_until_latest();
     assert_eq!(job.take_restored(), written);
+    job.judge();
+}
+
+#[test]
+fn errors_whose_code_the_client_does_not_know_are_got_over() {
+    let (kafka, cluster) = broker();
+    let mut job = Counting::on(cluster, 12);
+    job.produce(30, 10);
+    job.run_until_latest();
+    job.directory = tempfile::tempdir().unwrap();
+    job.produce(30, 10);
+    let unknown = Fault::fail(ApiKey::Fetch, ErrorCode::InconsistentTopicId);
+    let fault = kafka.inject(unknown.topic(job.changelog()).first(60));
+    job.run_until_latest();
+    assert!(!fault.struck().is_empty());
     job.judge();
 }
