@@ -15,6 +15,7 @@
 
 use super::restoring::{Log, Reading, Restoring, logs};
 use super::shared::Shared;
+use crate::kafka::TopicPartition;
 use crate::kafka::admin::Admin;
 use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::kafka::reader::{PartitionReader, spoil_positions};
@@ -22,7 +23,7 @@ use crate::processor::TaskId;
 use crate::state::TaskState;
 use crate::{Error, Result};
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
@@ -144,7 +145,23 @@ fn ended() -> Error {
 /// new one, so whatever is read from an earlier offset than before is read by a new one.
 struct Clients {
     reader: PartitionReader,
+    /// Where the reader has been, in each partition that it was given.
+    been: BTreeMap<TopicPartition, i64>,
     logs: Admin,
+}
+
+impl Clients {
+    fn note(&mut self, positions: &[(TopicPartition, i64)]) {
+        for (partition, position) in positions {
+            let been = self.been.entry(partition.clone()).or_insert(*position);
+            *been = (*been).max(*position);
+        }
+    }
+
+    /// Whether a partition is to be read from an offset that the reader was beyond.
+    fn would_go_back(&self, mut starts: impl Iterator<Item = (TopicPartition, i64)>) -> bool {
+        starts.any(|(partition, start)| self.been.get(&partition).is_some_and(|at| *at > start))
+    }
 }
 
 struct Worker {
@@ -244,7 +261,9 @@ impl Worker {
         match self.logs(&request) {
             Ok(logs) => match Restoring::new(&self.shared, self.thread, request, &logs) {
                 Ok(restoring) => {
-                    if restoring.begins_anew() {
+                    if let Some(clients) = &self.clients
+                        && clients.would_go_back(restoring.to_read())
+                    {
                         self.clients = None;
                     }
                     self.reading.push(restoring);
@@ -278,6 +297,7 @@ impl Worker {
                 let group = self.shared.topology.application_id();
                 Clients {
                     reader: PartitionReader::new(properties, group)?,
+                    been: BTreeMap::new(),
                     logs: Admin::new(properties)?,
                 }
             }
@@ -293,16 +313,18 @@ impl Worker {
             let reading = self.reading.iter();
             reading.flat_map(Restoring::to_read).collect()
         });
-        let reader = &mut self.clients()?.reader;
+        let clients = self.clients()?;
         if let Some(offsets) = offsets {
-            reader.assign(&offsets)?;
+            clients.reader.assign(&offsets)?;
+            clients.note(&offsets);
         }
-        let messages = reader.read(READ_WAIT);
+        let messages = clients.reader.read(READ_WAIT);
         let is_spoilt = spoil_positions(&messages);
         let positions = match is_spoilt {
             true => Vec::new(),
-            false => reader.positions()?,
+            false => clients.reader.positions()?,
         };
+        clients.note(&positions);
         self.must_assign = false;
         for mut restoring in std::mem::take(&mut self.reading) {
             match restoring.take(&messages, &positions) {

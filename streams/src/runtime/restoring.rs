@@ -123,11 +123,6 @@ impl Restoring {
         self.request.number
     }
 
-    /// Whether a store is read from the beginning of its changelog.
-    pub(super) fn begins_anew(&self) -> bool {
-        self.stores.iter().any(StoreRestore::begins_anew)
-    }
-
     pub(super) fn is_done(&self) -> bool {
         self.failure.is_some() || self.stores.iter().all(StoreRestore::is_done)
     }
@@ -197,6 +192,7 @@ impl Restoring {
     fn tell_progress(&mut self) {
         let mut stores = std::mem::take(&mut self.stores);
         for store in &mut stores {
+            store.warn_of_stall(self.request.task);
             if store.must_tell() {
                 self.tell_progress_of(store);
             }

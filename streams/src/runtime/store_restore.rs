@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// How often a long restore tells how far it is.
 const TELL_EVERY: Duration = Duration::from_millis(500);
 
+/// For so long nothing may come before that is told.
+const STALLED_AFTER: Duration = Duration::from_secs(30);
+
 /// What was read is in memory for so long at most: more is not read again after a crash.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 
@@ -36,6 +39,9 @@ pub(super) struct StoreRestore {
     started: Instant,
     told: Instant,
     times_told: u32,
+    /// When it last got on.
+    moved: Instant,
+    warned: Instant,
 }
 
 impl StoreRestore {
@@ -55,17 +61,14 @@ impl StoreRestore {
             started: now,
             told: now,
             times_told: 0,
+            moved: now,
+            warned: now,
         }
     }
 
     /// Whether the store has all that its changelog had.
     pub(super) fn is_done(&self) -> bool {
         self.written >= self.log.end
-    }
-
-    /// Whether it is read from the beginning of its changelog.
-    pub(super) fn begins_anew(&self) -> bool {
-        !self.is_done() && self.from == self.log.start
     }
 
     /// Where it is read on, while it is not done.
@@ -115,6 +118,7 @@ impl StoreRestore {
 
     /// Takes its records from what has arrived, which reaches to these positions.
     pub(super) fn take(&mut self, messages: &[OwnedMessage], positions: &[(TopicPartition, i64)]) {
+        let before = self.position;
         for message in messages {
             if message.error().is_some() || !self.is_of(message) || message.offset() < self.position
             {
@@ -133,6 +137,27 @@ impl StoreRestore {
         if let Some((_, reached)) = reached {
             self.position = self.position.max(*reached);
         }
+        if self.position > before {
+            self.moved = Instant::now();
+        }
+    }
+
+    /// Warns, again and again, while nothing comes. There is no giving up: what is in the way may be a transaction of a dead
+    /// process, which the brokers end when its time is over.
+    pub(super) fn warn_of_stall(&mut self, task: TaskId) {
+        let stands = self.moved.elapsed();
+        if self.is_done() || stands < STALLED_AFTER || self.warned.elapsed() < STALLED_AFTER {
+            return;
+        }
+        self.warned = Instant::now();
+        tracing::warn!(
+            "restoring store `{}` of task {task}: nothing has come for {stands:.0?}, and {} is read to {} of {}; see whether the \
+             partition has a leader, and whether a transaction is open in it",
+            self.spec.name,
+            self.log.changelog,
+            self.position,
+            self.log.end
+        );
     }
 
     pub(super) fn has_unwritten(&self) -> bool {
