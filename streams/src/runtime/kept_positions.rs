@@ -26,10 +26,8 @@ pub(super) fn kept_positions(
         let offset = position.changelog_offset().map_err(state_error)?;
         let written_at = position.written_at().map_err(state_error)?;
         let log = logs.get(&TopicPartition::new(topic, partition));
-        kept.push(offset.filter(|offset| {
-            let is_in_log = log.is_some_and(|(start, end)| (*start..=*end).contains(offset));
-            is_in_log && !written_at.is_some_and(|at| lacks_removals(at, SystemTime::now()))
-        }));
+        let is_old = written_at.is_some_and(|at| lacks_removals(at, SystemTime::now()));
+        kept.push(offset.filter(|offset| is_of_use(*offset, log, is_old)));
     }
     let all: Option<Vec<i64>> = kept.into_iter().collect();
     if all.is_none() {
@@ -53,6 +51,35 @@ pub(super) fn kept_positions(
     Ok(kept.collect())
 }
 
+/// Whether the log has all that came behind the offset, removals too, which it does not keep for long.
+fn is_of_use(offset: i64, log: Option<&(i64, i64)>, is_old: bool) -> bool {
+    log.is_some_and(|(start, end)| offset == *end || (*start..*end).contains(&offset) && !is_old)
+}
+
 pub(super) fn state_error(error: StoreError) -> Error {
     Error::State(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_of_use_where_nothing_that_came_since_can_be_gone() {
+        let log = Some(&(10, 20));
+        for (offset, is_old, expected) in [
+            (15, false, true),
+            (15, true, false),
+            (20, true, true),
+            (9, false, false),
+            (21, false, false),
+        ] {
+            assert_eq!(
+                is_of_use(offset, log, is_old),
+                expected,
+                "{offset} {is_old}"
+            );
+        }
+        assert!(!is_of_use(0, None, false));
+    }
 }
