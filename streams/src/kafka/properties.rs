@@ -167,6 +167,9 @@ impl Properties {
         config.set("ssl.ca.location", "probe");
         // Brokers close idle connections, which is nothing to tell of.
         config.set("log.connection.close", "false");
+        // A producer would have the brokers make what it asks about by name: a topic with a slip in its name, or a changelog
+        // that was deleted, with settings that lose state.
+        config.set("allow.auto.create.topics", "false");
         for (key, value) in defaults {
             config.set(*key, *value);
         }

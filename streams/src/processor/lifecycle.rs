@@ -61,9 +61,20 @@ impl ProcessorFailure {
 
     /// As a job or a test ends with it.
     pub(crate) fn into_error(self, task: TaskId) -> Error {
+        let reason = self.reason();
+        self.into_error_for(task, reason)
+    }
+
+    /// As a job ends where it could not even write a dead letter.
+    pub(crate) fn into_error_without_letter(self, task: TaskId, refusal: &str) -> Error {
+        let reason = format!("{}; {refusal}", self.reason());
+        self.into_error_for(task, reason)
+    }
+
+    fn into_error_for(self, task: TaskId, reason: String) -> Error {
         Error::Processor {
             class: self.failure.class().to_string(),
-            reason: self.reason(),
+            reason,
             processor: self.processor,
             task: task.to_string(),
         }

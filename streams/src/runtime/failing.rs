@@ -46,19 +46,13 @@ impl Work {
         };
         let shared = Arc::clone(&self.shared);
         let what = match decide(&shared.topology.config().on_error, failure, &at) {
-            Decision::Fail => {
-                return Err(Error::Record {
-                    class: failure.class().to_string(),
-                    topic: message.topic().to_owned(),
-                    partition: message.partition(),
-                    offset: message.offset(),
-                    reason: failure.to_string(),
-                }
-                .into());
-            }
+            Decision::Fail => return Err(ended_by(failure, &at, failure.to_string()).into()),
             Decision::Skip => format!("{failure}; skipped"),
             Decision::DeadLetter { topic, headers } => {
-                self.write_dead_letter(message, topic, &headers)?;
+                if let Some(refusal) = self.write_dead_letter(message, topic, &headers)? {
+                    let reason = format!("{failure}; {refusal}");
+                    return Err(ended_by(failure, &at, reason).into());
+                }
                 format!("{failure}; written to `{topic}`")
             }
         };
@@ -71,27 +65,27 @@ impl Work {
         Ok(())
     }
 
-    /// The record as it was read, with the reason behind its own headers, in the same transaction as everything else.
+    /// The record as it was read, with the reason behind its own headers, in the same transaction as everything else; or why
+    /// that is refused.
     fn write_dead_letter(
         &mut self,
         message: &OwnedMessage,
         topic: &str,
         reason: &Headers,
-    ) -> Result<(), ClientError> {
+    ) -> Result<Option<String>, ClientError> {
         let mut headers = Headers::default();
         message.read_headers(&mut headers);
         for (name, value) in reason.iter() {
             headers.add(name, value);
         }
-        let route = self.output.open(topic)?;
         let (key, value) = (message.key(), message.value());
         // One that has none was written before there were any: by retention, it must not be deleted at once.
         let timestamp = match message.timestamp() {
             ..0 => wall_clock(),
             timestamp => timestamp,
         };
-        self.output.write(
-            route,
+        self.output.write_letter(
+            topic,
             &StagedRecord {
                 topic: 0,
                 key,
@@ -100,6 +94,17 @@ impl Work {
                 headers: &headers,
             },
         )
+    }
+}
+
+/// The error of a record that the job does not get over.
+fn ended_by(failure: &Failure, at: &Location<'_>, reason: String) -> Error {
+    Error::Record {
+        class: failure.class().to_string(),
+        topic: at.topic.to_owned(),
+        partition: at.partition,
+        offset: at.offset,
+        reason,
     }
 }
 

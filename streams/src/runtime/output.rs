@@ -228,6 +228,20 @@ impl Output {
         Ok(())
     }
 
+    /// Hands a dead letter over, or says why its topic does not take it.
+    pub(crate) fn write_letter(
+        &mut self,
+        topic: &str,
+        letter: &StagedRecord<'_>,
+    ) -> Result<Option<String>, ClientError> {
+        let route = self.open(topic)?;
+        let refusal = self.refuses(route, letter);
+        if refusal.is_none() {
+            self.write(route, letter)?;
+        }
+        Ok(refusal.map(|refusal| format!("its dead letter is refused: {refusal}")))
+    }
+
     /// Hands a record over to the client, for this partition. It does not count among the outputs.
     pub(crate) fn write_to(
         &mut self,

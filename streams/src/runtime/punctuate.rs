@@ -86,7 +86,10 @@ impl Work {
             Decision::Fail => return Err(failed.into_error(id).into()),
             Decision::Skip => format!("{}; skipped", failed.reason()),
             Decision::DeadLetter { topic, headers } => {
-                self.write_letter(topic, failed.released.as_deref(), &headers)?;
+                let letter = self.write_letter(topic, failed.released.as_deref(), &headers)?;
+                if let Some(refusal) = letter {
+                    return Err(failed.into_error_without_letter(id, &refusal).into());
+                }
                 format!("{}; written to `{topic}`", failed.reason())
             }
         };
@@ -99,20 +102,20 @@ impl Work {
         Ok(())
     }
 
-    /// The dead letter of a record that has waited; where none has led to it, only the reason, in its headers.
+    /// The dead letter of a record that has waited; where none has led to it, only the reason, in its headers. Or why that is
+    /// refused.
     fn write_letter(
         &mut self,
         topic: &str,
         waited: Option<&Released>,
         headers: &Headers,
-    ) -> Result<(), ClientError> {
+    ) -> Result<Option<String>, ClientError> {
         if self.output.begin()? {
             let now = self.shared.clock.now();
             self.deadlines.transaction_began(now);
         }
-        let route = self.output.open(topic)?;
-        self.output.write(
-            route,
+        self.output.write_letter(
+            topic,
             &StagedRecord {
                 topic: 0,
                 key: waited.map(|record| &*record.key),

@@ -107,8 +107,45 @@ fn a_record_that_is_too_large_ends_the_job_and_names_everything() {
 }
 
 #[test]
-fn a_record_for_a_chosen_topic_that_does_not_exist_goes_to_the_dead_letters() {
+fn a_dead_letter_that_is_too_large_ends_the_job_and_names_everything() {
     let mut fixture = Fixture::new(1);
+    let there = fixture.output.clone();
+    small_output(&mut fixture);
+    let dead = std::mem::replace(&mut fixture.output, there);
+    let builder = fixture.builder();
+    builder.on_process_error(ErrorPolicy::DeadLetter(dead.clone()));
+    let topology = fixture.mapping(&builder, |_| panic!("not this one"));
+    let sender = Sender::new(fixture.cluster, &[]);
+    sender.text(&fixture.input, 0, &"7".repeat(2_000));
+    sender.flush();
+
+    let error = fixture.run_until_latest(topology).unwrap_err().to_string();
+
+    let place = format!("offset 0 of {}-0", fixture.input);
+    for part in [
+        &place,
+        "not this one",
+        &dead,
+        "at most 1000",
+        "max.message.bytes",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+}
+
+#[test]
+fn a_record_for_a_chosen_topic_that_does_not_exist_goes_to_the_dead_letters() {
+    goes_to_the_dead_letters(Fixture::new(1));
+}
+
+#[test]
+fn brokers_that_make_topics_on_demand_make_none_for_a_job() {
+    let cluster = TestCluster::start_with(&[("auto.create.topics.enable", "true")]);
+    goes_to_the_dead_letters(Fixture::on(&cluster, 1));
+}
+
+#[track_caller]
+fn goes_to_the_dead_letters(mut fixture: Fixture<'_>) {
     let dead = fixture.cluster.topic("dead", 1);
     fixture.produce(1, 100);
     let (there, missing) = (fixture.output.clone(), fixture.cluster.unique("missing"));
