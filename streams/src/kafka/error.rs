@@ -83,6 +83,14 @@ impl ClientError {
             KafkaError::Transaction(error) => Self::transaction(doing, error),
             // rdkafka does not tell the code of this one.
             KafkaError::AdminOp(code) => Self::new(doing, *code, error.to_string()),
+            // The consumer is of no use any more, whatever the cause.
+            KafkaError::MessageConsumptionFatal(code) => {
+                let error = Self::new(doing, *code, error.to_string());
+                match error.remedy {
+                    Remedy::Fail => error,
+                    _ => error.with_remedy(Remedy::Rejoin),
+                }
+            }
             other => Self::new(
                 doing,
                 other.rdkafka_error_code().unwrap_or(Code::Fail),
@@ -197,6 +205,8 @@ fn classify(code: Code) -> Remedy {
         | Code::UnknownTopicOrPartition
         | Code::UnknownPartition
         | Code::InvalidGroupId
+        | Code::InvalidSessionTimeout
+        | Code::GroupMaxSizeReached
         | Code::InconsistentGroupProtocol
         | Code::MessageSizeTooLarge
         | Code::UnsupportedCompressionType => Remedy::Fail,
@@ -238,6 +248,15 @@ fn hint(code: Code) -> Option<&'static str> {
         Code::FencedInstanceId => {
             "another process uses the same `group.instance.id` (a copied state directory?), or a record took longer than \
              `max.poll.interval.ms`"
+        }
+        Code::UnreleasedInstanceId => {
+            "another process uses the same `group.instance.id`, or was killed: then it is released when its session times out"
+        }
+        Code::InvalidSessionTimeout => {
+            "`session.timeout.ms` has to be between the brokers' `group.min.session.timeout.ms` and `group.max.session.timeout.ms`"
+        }
+        Code::GroupMaxSizeReached => {
+            "run fewer instances or stream threads, or raise the brokers' `group.max.size`"
         }
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => {
             "create the topic, or check its name"

@@ -6,6 +6,7 @@
 use super::shared::Shared;
 use crate::kafka::TopicPartition;
 use crate::kafka::admin::Admin;
+use crate::kafka::error::{ClientError, Remedy};
 use crate::topology::Topology;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -89,11 +90,22 @@ pub(crate) fn start(shared: &Shared) -> Option<Purging> {
                 Err(error) => Err(error),
             };
             if let Err(error) = deleted {
-                tracing::debug!(%error, "records of repartition topics are deleted later");
+                tell(&error);
                 purge.put_back(committed);
             }
         }
     })))
+}
+
+fn tell(error: &ClientError) {
+    match error.remedy() {
+        Remedy::Fail => tracing::warn!(
+            %error,
+            "records of repartition topics cannot be deleted, so these topics grow; the client needs DELETE on the topics \
+             whose names begin with the application id"
+        ),
+        _ => tracing::debug!(%error, "records of repartition topics are deleted later"),
+    }
 }
 
 #[cfg(test)]

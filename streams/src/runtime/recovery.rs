@@ -6,7 +6,7 @@ use super::thread::{StreamThread, join, names};
 use super::work::Interrupt;
 use crate::config::OffsetReset;
 use crate::kafka::TopicPartition;
-use crate::kafka::error::{ClientError, Remedy};
+use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::kafka::offsets::LogEnd;
 use crate::{Error, Result};
 use std::time::{Duration, Instant};
@@ -78,7 +78,8 @@ impl StreamThread {
             }
             if error.remedy() == Remedy::Rejoin {
                 self.must_rejoin = true;
-                if self.double.shows_itself() {
+                let is_fenced = error.code() == Code::FencedInstanceId;
+                if is_fenced && self.double.shows_itself() {
                     return Err(error.into());
                 }
             }

@@ -209,3 +209,18 @@ fn what_was_processed_for_an_overtaken_assignment_is_not_committed() {
     job.wait_for_parts(2);
     job.go_on(two);
 }
+
+#[test]
+fn a_session_timeout_that_the_brokers_do_not_take_ends_the_job() {
+    let mut fixture = Fixture::new(1);
+    // They take half an hour at the most, by default.
+    fixture.properties = vec![
+        ("session.timeout.ms", "3600000"),
+        ("max.poll.interval.ms", "3600000"),
+    ];
+    let topology = fixture.mapping(&fixture.builder(), str::to_owned);
+    let handle = fixture.start(topology);
+    let error = fixture.runtime.block_on(handle.join()).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("group.max.session.timeout.ms"), "{error}");
+}
