@@ -59,18 +59,6 @@ impl Admin {
             .collect())
     }
 
-    /// First and next offset of a partition's log.
-    pub(crate) fn watermarks(
-        &self,
-        partition: &TopicPartition,
-        timeout: Duration,
-    ) -> Result<(i64, i64), ClientError> {
-        self.client
-            .inner()
-            .fetch_watermarks(&partition.topic, partition.partition, timeout)
-            .map_err(|e| ClientError::from_kafka("asking for the end of a partition", &e))
-    }
-
     /// Where the logs of these partitions begin or end, in the order of the partitions.
     pub(crate) fn log_offsets(
         &self,

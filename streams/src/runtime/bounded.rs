@@ -3,6 +3,7 @@
 //! What goes through a repartition topic is there only when its source is read to the end. So when all is done, the ends of
 //! these topics are taken and read up to as well, as often as there are such topics: one may feed the next.
 
+use super::patience::Patience;
 use crate::kafka::TopicPartition;
 use crate::kafka::admin::Admin;
 use crate::kafka::consumer::GroupConsumer;
@@ -36,20 +37,22 @@ pub(crate) struct Bound {
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Bound {
-    /// Asks for the end of every partition of the sources. One that is empty is done.
+    /// Asks for the end of every partition of the sources, while there is patience: leaders may be moving. One that is empty
+    /// is done.
     pub(crate) fn capture(
         admin: &Admin,
         partitions: &[TopicPartition],
         repartitions: Vec<TopicPartition>,
         rounds: usize,
+        patience: Patience<'_>,
     ) -> Result<Self, ClientError> {
-        let mut open = HashMap::new();
-        for partition in partitions {
-            let (start, end) = admin.watermarks(partition, OFFSETS_TIMEOUT)?;
-            if end > start {
-                open.insert(partition.clone(), end);
-            }
-        }
+        let ask = |at| patience.repeat(|wait| admin.log_offsets(partitions, at, wait));
+        let (ends, starts) = (ask(LogEnd::Last)?, ask(LogEnd::First)?);
+        let spans = partitions.iter().zip(ends.into_iter().zip(starts));
+        let open = spans
+            .filter(|(_, (end, start))| end > start)
+            .map(|(partition, (end, _))| (partition.clone(), end))
+            .collect();
         Ok(Self {
             open: Mutex::new(open),
             repartitions,

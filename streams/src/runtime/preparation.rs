@@ -5,6 +5,7 @@ use super::event::Listener;
 use super::globals::Globals;
 use super::instance::{Instance, default_state_directory};
 use super::internal_topics;
+use super::patience::Patience;
 use super::startup::{self, blocking};
 use super::stop::Stop;
 use super::task_states::TaskStates;
@@ -17,7 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a job waits for its cluster: both may have been started at once, as on a machine that boots.
+/// How long a job waits for its cluster, and for the leaders of its inputs: both may have been started at once, as on a
+/// machine that boots.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) struct Prepared {
@@ -71,9 +73,12 @@ pub(super) async fn prepare(
             let (properties, partitions) = (properties.clone(), report.source_partitions());
             let (repartitions, rounds) =
                 (internal.repartitions, topology.repartition_topics().count());
+            let stop = Arc::clone(stop);
             let capture = move || {
                 let admin = Admin::new(&properties)?;
-                Ok(Bound::capture(&admin, &partitions, repartitions, rounds)?)
+                let patience = Patience::new(START_PATIENCE, &stop);
+                let bound = Bound::capture(&admin, &partitions, repartitions, rounds, patience)?;
+                Ok(bound)
             };
             Some(blocking(capture).await?)
         }

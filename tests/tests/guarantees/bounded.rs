@@ -3,7 +3,7 @@
 use crate::fixture::{Fixture, SOON};
 use streams::Guarantee;
 use streams::runtime::{Event, JobHandle};
-use streams_broker::{ApiKey, EmbeddedKafka, Fault};
+use streams_broker::{ApiKey, EmbeddedKafka, ErrorCode, Fault};
 use streams_tests::{Sender, TestCluster, wait_until};
 
 /// A bounded run that meets a transaction which is open when it starts, and has done all that is before it.
@@ -124,4 +124,24 @@ fn what_another_member_has_done_is_not_waited_for() {
 
     fixture.stop(other);
     assert_eq!(texts(&fixture), ["decided"; 4]);
+}
+
+#[test]
+fn a_run_starts_while_leaders_move() {
+    for error in [
+        ErrorCode::NotLeaderOrFollower,
+        ErrorCode::LeaderNotAvailable,
+    ] {
+        let kafka = EmbeddedKafka::start().unwrap();
+        let cluster = TestCluster::on(&kafka);
+        let mut fixture = Fixture::on(&cluster, 4);
+        fixture.produce(4, 10);
+        let moved = kafka.inject(Fault::fail(ApiKey::ListOffsets, error).first(5));
+        let topology = fixture.mapping(&fixture.builder(), str::to_owned);
+
+        fixture.run_until_latest(topology).unwrap();
+
+        assert_eq!(moved.struck().len(), 5, "{error:?}");
+        assert_eq!(texts(&fixture).len(), 10);
+    }
 }
