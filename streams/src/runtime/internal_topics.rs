@@ -285,8 +285,7 @@ pub(crate) async fn create(properties: &Properties, topics: &[InternalTopic]) ->
     let mut missing: Vec<&InternalTopic> = topics.iter().collect();
     loop {
         let failed = ask_for(&admin, &missing).await?;
-        let asked = Arc::clone(&admin);
-        let known = blocking(move || asked.topics(METADATA_TIMEOUT).map_err(Error::from)).await?;
+        let (known, unanswered) = known(&admin).await?;
         missing.retain(|topic| {
             let is_known = known.contains_key(&topic.name);
             if is_known {
@@ -299,7 +298,7 @@ pub(crate) async fn create(properties: &Properties, topics: &[InternalTopic]) ->
             return Ok(());
         };
         if Instant::now() > deadline {
-            return Err(failed.map_or_else(
+            return Err(failed.or(unanswered).map_or_else(
                 || {
                     Error::Cluster(format!(
                         "the internal topic `{}` was created, but the cluster does not tell of it",
@@ -329,6 +328,19 @@ async fn ask_for(admin: &Admin, topics: &[&InternalTopic]) -> Result<Option<Clie
         }
     }
     Ok(None)
+}
+
+/// The topics that the cluster tells; none where it is not to be had for a while, and why.
+async fn known(admin: &Arc<Admin>) -> Result<(BTreeMap<String, i32>, Option<ClientError>)> {
+    let admin = Arc::clone(admin);
+    blocking(move || match admin.topics(METADATA_TIMEOUT) {
+        Err(error) if error.remedy() == Remedy::Retry => {
+            tracing::debug!(%error, "trying again");
+            Ok((BTreeMap::new(), Some(error)))
+        }
+        topics => Ok((topics?, None)),
+    })
+    .await
 }
 
 #[cfg(test)]

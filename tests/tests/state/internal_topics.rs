@@ -2,8 +2,9 @@
 
 use streams::ByType;
 use streams::prelude::*;
+use streams_broker::{ApiKey, Fault};
 
-use crate::fixture::Counting;
+use crate::fixture::{Counting, SOON, broker};
 
 fn delete(job: &Counting, topic: &str) {
     job.cluster.delete_topic(topic).unwrap();
@@ -67,6 +68,23 @@ fn a_renamed_store_is_asked_about() {
     let error = self::error(&job, renamed());
     assert!(error.contains("was `let counts` renamed"), "{error}");
     job.run_until_latest();
+    job.judge();
+}
+
+#[test]
+fn connections_that_are_cut_do_not_end_the_creation_of_topics() {
+    let (kafka, cluster) = broker();
+    let mut job = Counting::on(cluster, 1);
+    job.produce(10, 3);
+    let created = kafka.inject(Fault::hold_answer(ApiKey::CreateTopics).first(1));
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| job.run_until_latest());
+        assert!(created.wait_until_struck(1, SOON));
+        let cut = kafka.inject(Fault::cut_before(ApiKey::Metadata).first(4));
+        created.release();
+        assert!(cut.wait_until_struck(4, SOON));
+        run.join().unwrap();
+    });
     job.judge();
 }
 
