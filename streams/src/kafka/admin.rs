@@ -59,6 +59,24 @@ impl Admin {
             .collect())
     }
 
+    /// The groups of all brokers that this client may describe, of whatever kind.
+    pub(crate) fn groups(&self, timeout: Duration) -> Result<Vec<String>, ClientError> {
+        let doing = "asking for groups";
+        let groups = self.client.inner().fetch_group_list(None, timeout);
+        let groups = groups.map_err(|e| match ClientError::from_kafka(doing, &e) {
+            // A broker has not answered in time.
+            partial if partial.code() == RDKafkaErrorCode::Partial => {
+                partial.with_remedy(Remedy::Retry)
+            }
+            error => error,
+        })?;
+        Ok(groups
+            .groups()
+            .iter()
+            .map(|g| g.name().to_owned())
+            .collect())
+    }
+
     /// Where the logs of these partitions begin or end, in the order of the partitions.
     pub(crate) fn log_offsets(
         &self,

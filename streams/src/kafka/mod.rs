@@ -10,7 +10,7 @@
 //! * [`offsets`]: where logs begin and end;
 //! * `lists`: partitions and offsets, there and back;
 //! * [`producer`]: transactional and idempotent producers;
-//! * [`admin`]: topics, offsets and broker settings;
+//! * [`admin`]: topics, groups, offsets and broker settings;
 //! * [`reach`]: the first contact, and why there is none;
 //! * [`error`]: every client error, classified.
 //!

@@ -4,6 +4,7 @@
 //! Names, partition counts and settings are those of Kafka Streams
 //! (`org.apache.kafka.streams.processor.internals.{RepartitionTopics, ChangelogTopics, InternalTopicConfig}`).
 
+use super::orphans::Orphans;
 use super::partition_counts::Counts;
 use super::startup::{ClusterReport, blocking};
 use crate::kafka::TopicPartition;
@@ -113,21 +114,6 @@ fn missing<'p>(
         .collect()
 }
 
-/// Topics that look like internal ones of this application and are not in the plan.
-fn orphans(
-    application_id: &str,
-    plan: &[InternalTopic],
-    existing: &BTreeMap<String, i32>,
-) -> Vec<String> {
-    let prefix = format!("{application_id}-");
-    let is_internal = |name: &&String| {
-        name.starts_with(&prefix)
-            && (name.ends_with("-changelog") || name.ends_with("-repartition"))
-            && plan.iter().all(|topic| topic.name != **name)
-    };
-    existing.keys().filter(is_internal).cloned().collect()
-}
-
 /// Whether the topics that are there have as many partitions as they need.
 fn check_partitions(plan: &[InternalTopic], existing: &BTreeMap<String, i32>) -> Result<()> {
     for topic in plan {
@@ -163,24 +149,21 @@ pub(crate) async fn verify(
     if let Some(error) = missing.iter().find_map(|topic| vanished(topic, stores)) {
         return Err(error);
     }
-    let orphans = orphans(topology.application_id(), &plan, existing);
-    if !missing.is_empty() && has_run(topology, properties, report).await? {
-        if let Some(orphan) = orphans.first() {
-            return Err(renamed(topology, orphan, &missing));
+    let orphans = || Orphans::find(topology.application_id(), properties, &plan, existing);
+    match missing.first() {
+        None => orphans().await?.warn(),
+        Some(new) if has_run(topology, properties, report).await? => {
+            if let Some(error) = orphans().await?.renamed(&new.name) {
+                return Err(error);
+            }
+            for topic in &missing {
+                tracing::warn!(
+                    "the job has run before, without the internal topic `{}`: what it keeps begins with the records that come now",
+                    topic.name
+                );
+            }
         }
-        for topic in &missing {
-            tracing::warn!(
-                "the job has run before, without the internal topic `{}`: what it keeps begins with the records that come now",
-                topic.name
-            );
-        }
-    }
-    if missing.is_empty() {
-        for orphan in &orphans {
-            tracing::warn!(
-                "`{orphan}` looks like an internal topic of this job, which does not use it; delete it if it is not needed"
-            );
-        }
+        Some(_) => {}
     }
     let repartitions = plan.iter().filter(|t| t.purpose == Purpose::Repartition);
     let told = |topic: &InternalTopic| OwnTopic {
@@ -214,27 +197,6 @@ fn vanished(topic: &InternalTopic, stores: &Backends) -> Option<Error> {
             topic.name
         ))
     })
-}
-
-fn renamed(topology: &Topology, orphan: &str, missing: &[&InternalTopic]) -> Error {
-    let name = |topic: &str| {
-        let own = topic
-            .strip_prefix(topology.application_id())
-            .unwrap_or(topic);
-        let own = own.trim_start_matches('-');
-        let kept = own.strip_suffix("-changelog");
-        kept.or_else(|| own.strip_suffix("-repartition"))
-            .unwrap_or(own)
-            .to_owned()
-    };
-    let new = missing.first().map(|topic| topic.name.as_str());
-    let (old, new_topic) = (name(orphan), new.unwrap_or_default());
-    Error::Cluster(format!(
-        "the internal topic `{orphan}` belongs to nothing in this topology, and `{new_topic}` is new: was `let {old}` renamed to \
-         `let {}`? Call it `{old}` again, or give it that name with `.named(\"{old}\")`, so that it finds what it has kept; if \
-         that is not needed any more, delete the topic `{orphan}`",
-        name(new_topic)
-    ))
 }
 
 /// Whether the group has read anything; asked only where it matters.
@@ -458,16 +420,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_in_the_topology_any_more_is_an_orphan() {
-        let topics = existing(&[
-            ("words", 3),
-            ("app-by-length-changelog", 3),
-            ("app-lengths-changelog", 3),
-            ("application-x-changelog", 3),
-            ("app-x", 3),
-        ]);
+    fn what_is_not_there_yet_is_missing() {
+        let topics = existing(&[("words", 3), ("app-by-length-changelog", 3)]);
         let plan = plan(&by_length(), &topics).unwrap();
-        assert_eq!(orphans("app", &plan, &topics), ["app-lengths-changelog"]);
         let missing: Vec<_> = missing(&plan, &topics).iter().map(|t| &*t.name).collect();
         assert_eq!(missing, ["app-by-length-repartition"]);
     }

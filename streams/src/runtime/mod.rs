@@ -25,6 +25,7 @@
 //! | `checkpoint` | the commit of outputs and offsets together |
 //! | `changelog` | what the tasks' stores have changed, on its way to Kafka |
 //! | `internal_topics` | changelog and repartition topics: planned, checked, created |
+//! | `orphans` | topics that look like internal ones and belong to nothing |
 //! | `partition_counts` | how many partitions they have |
 //! | `purge` | deletes what is committed from repartition topics |
 //! | `task_states` | the state of tasks that no thread works on |
@@ -62,6 +63,7 @@ mod internal_topics;
 mod job;
 mod kept_positions;
 mod lifecycle;
+mod orphans;
 mod output;
 mod partition_counts;
 mod patience;

@@ -1,8 +1,10 @@
 //! The job's own topics: made at the start, and refused when they are not what they have to be.
 
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::{Offset, TopicPartitionList};
 use streams::ByType;
 use streams::prelude::*;
-use streams_broker::{ApiKey, Fault};
+use streams_broker::{ApiKey, ErrorCode, Fault};
 
 use crate::fixture::{Counting, SOON, broker};
 
@@ -69,6 +71,60 @@ fn a_renamed_store_is_asked_about() {
     assert!(error.contains("was `let counts` renamed"), "{error}");
     job.run_until_latest();
     job.judge();
+}
+
+/// An application of this id on the job's cluster, which keeps counts: a changelog and a group.
+fn other_application(job: &Counting, id: &str) -> String {
+    let changelog = format!("{id}-counts-changelog");
+    job.cluster.create_topic(&changelog, 1).unwrap();
+    let config = job.cluster.config(&[("group.id", id)]);
+    let consumer: BaseConsumer = config.create().unwrap();
+    let mut offsets = TopicPartitionList::new();
+    offsets
+        .add_partition_offset(&job.input, 0, Offset::Offset(1))
+        .unwrap();
+    consumer.commit(&offsets, CommitMode::Sync).unwrap();
+    changelog
+}
+
+#[test]
+fn a_new_store_is_not_taken_for_the_one_of_another_application_whose_id_is_longer() {
+    let mut job = Counting::new(1);
+    job.produce(10, 3);
+    job.run(job.configured(&stateless(&job), |_| {})).unwrap();
+    other_application(&job, &format!("{}-eu", job.application));
+
+    job.produce(10, 3);
+    job.run_until_latest();
+
+    assert!(job.changelog_records() > 0);
+}
+
+#[test]
+fn where_groups_are_not_told_the_job_does_not_start_and_says_why() {
+    let (kafka, cluster) = broker();
+    let mut job = Counting::on(cluster, 1);
+    job.produce(10, 3);
+    job.run(job.configured(&stateless(&job), |_| {})).unwrap();
+    let other = other_application(&job, &format!("{}-eu", job.application));
+    let denied = ErrorCode::ClusterAuthorizationFailed;
+    kafka.inject(Fault::fail(ApiKey::ListGroups, denied));
+
+    let error = error(&job, job.topology());
+
+    assert!(
+        error.contains("does not tell whether it is another application's")
+            && error.contains("ClusterAuthorizationFailed")
+            && error.contains(&format!("delete the topic `{other}`")),
+        "{error}"
+    );
+}
+
+fn stateless(job: &Counting) -> TopologyBuilder {
+    let builder = TopologyBuilder::new(&job.application);
+    let input: KStream<str, str> = builder.source(&job.input, ByType, ByType);
+    input.map_values(|_| 0_i64).to(&job.output);
+    builder
 }
 
 #[test]
