@@ -68,7 +68,7 @@ impl Events {
 
 impl ClientContext for Events {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        super::properties::log(level, facility, message);
+        super::log::log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

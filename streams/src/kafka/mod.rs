@@ -9,6 +9,7 @@
 //! * [`reader`]: partitions read from given offsets, outside of the group;
 //! * [`offsets`]: where logs begin and end;
 //! * `lists`: partitions and offsets, there and back;
+//! * `log`: what librdkafka logs;
 //! * [`producer`]: transactional and idempotent producers;
 //! * [`admin`]: topics, groups, offsets and broker settings;
 //! * [`reach`]: the first contact, and why there is none;
@@ -31,6 +32,7 @@ mod closing;
 pub(crate) mod consumer;
 pub(crate) mod error;
 mod lists;
+mod log;
 pub(crate) mod offsets;
 pub(crate) mod producer;
 pub(crate) mod properties;

@@ -35,7 +35,7 @@ impl ClientContext for DeliveryErrors {
         {
             *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = Some(identity);
         }
-        super::properties::log(level, facility, message);
+        super::log::log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -376,24 +376,6 @@ pub(crate) struct ConsumerSettings<'a> {
     pub(crate) isolation_level: &'a str,
 }
 
-/// librdkafka's own log, in ours.
-pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
-    match level {
-        RDKafkaLogLevel::Emerg
-        | RDKafkaLogLevel::Alert
-        | RDKafkaLogLevel::Critical
-        | RDKafkaLogLevel::Error => {
-            tracing::warn!(target: "streams::librdkafka", facility, "{message}");
-        }
-        RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
-            tracing::debug!(target: "streams::librdkafka", facility, "{message}");
-        }
-        RDKafkaLogLevel::Debug => {
-            tracing::trace!(target: "streams::librdkafka", facility, "{message}")
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]

@@ -27,7 +27,7 @@ impl ClientContext for Complaints {
         if let Some(reason) = hang_up(facility, message) {
             self.keep(RDKafkaErrorCode::BrokerTransportFailure, reason);
         }
-        super::properties::log(level, facility, message);
+        super::log::log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

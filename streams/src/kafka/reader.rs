@@ -29,7 +29,7 @@ struct Quiet;
 
 impl ClientContext for Quiet {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        super::properties::log(level, facility, message);
+        super::log::log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

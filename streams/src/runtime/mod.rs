@@ -22,6 +22,7 @@
 //! | `punctuate` | punctuators, between batches and behind records |
 //! | `record_cache` | updates of tables that wait, sent on |
 //! | `output` | records that leave, transactions, partitions |
+//! | `record_size` | how large a record is, and what is said where that is too much |
 //! | `checkpoint` | the commit of outputs and offsets together |
 //! | `changelog` | what the tasks' stores have changed, on its way to Kafka |
 //! | `internal_topics` | changelog and repartition topics: planned, checked, created |
@@ -73,6 +74,7 @@ mod punctuate;
 mod purge;
 mod rebalance;
 mod record_cache;
+mod record_size;
 mod recovery;
 mod restorer;
 mod restoring;

@@ -8,13 +8,14 @@
 
 use super::fail_point::{FailPoint, pass};
 use super::patience::Patience;
+use super::record_size::{refusal, size_at_most};
 use super::stop::Stop;
 use crate::config::JobConfig;
 use crate::kafka::TopicPartition;
 use crate::kafka::consumer::GroupMetadata;
 use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::kafka::producer::{Outgoing, OutputTopic, Producer};
-use crate::kafka::properties::{Properties, RECORD_OVERHEAD, RecordLimits};
+use crate::kafka::properties::{Properties, RecordLimits};
 use crate::processor::{StagedRecord, StickyPartition, partition_for_key};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -432,32 +433,6 @@ fn not_open() -> ClientError {
         "writing a record",
         Code::UnknownTopic,
         "a topic that is not open",
-    )
-}
-
-/// What a header adds to its name and value, at most.
-const HEADER_OVERHEAD: usize = 10;
-
-/// The size of a record in a batch of its own, uncompressed, rounded up by a few bytes.
-#[inline]
-fn size_at_most(record: &StagedRecord<'_>) -> usize {
-    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
-    let mut size = RECORD_OVERHEAD + length(record.key) + length(record.value);
-    for (name, value) in record.headers.iter() {
-        size += HEADER_OVERHEAD + name.len() + length(value);
-    }
-    size
-}
-
-#[cold]
-fn refusal(topic: &str, size: usize, limit: usize, timestamp: i64) -> String {
-    if timestamp < 0 {
-        return format!(
-            "a record for `{topic}` has the timestamp {timestamp}, where 0 or more is needed"
-        );
-    }
-    format!(
-        "a record for `{topic}` has {size} bytes, and at most {limit} are taken: raise the topic's `max.message.bytes` and the property `message.max.bytes`, or write smaller records"
     )
 }
 
