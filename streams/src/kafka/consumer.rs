@@ -234,14 +234,18 @@ impl GroupConsumer {
         let Ok(subscription) = self.client.subscription() else {
             return false;
         };
-        subscription.elements().iter().any(|subscribed| {
+        for subscribed in subscription.elements() {
             let name = Some(subscribed.topic());
+            // Who does not answer about one topic is not waited for again.
             let Ok(answer) = self.client.fetch_metadata(name, LOOK_UP_TIMEOUT) else {
                 return false;
             };
             let mut errors = answer.topics().iter().filter_map(MetadataTopic::error);
-            errors.any(|error| says_no_topic(error.into()))
-        })
+            if errors.any(|error| says_no_topic(error.into())) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Tells the client that the member is alive, in the midst of a batch: one that does not poll for longer than
