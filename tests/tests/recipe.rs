@@ -398,6 +398,7 @@ fn a_cluster_that_is_not_there_is_an_error_and_not_a_wait_forever() {
         .arg(job.directory().join("state"));
     let log = job.directory().join("log");
     let mut process = Job::start(&command, &log);
-    assert_eq!(process.wait(SOON).code(), Some(1));
+    // It is waited for, for 60 s.
+    assert_eq!(process.wait(2 * SOON).code(), Some(1));
     assert!(process.log().contains(&address), "{}", process.log_tail());
 }
