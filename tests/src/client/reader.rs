@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{DEADLINE, Isolation, ReadRecord, is_passing};
@@ -37,12 +37,9 @@ impl TestCluster {
             .first()
             .map_or(0, |topic| topic.partitions().len());
         let partitions = i32::try_from(partitions).expect("a number of partitions");
-        let watermarks = |partition| {
-            consumer
-                .fetch_watermarks(topic, partition, DEADLINE)
-                .expect("beginning and end of a partition")
-        };
-        (0..partitions).map(watermarks).collect()
+        (0..partitions)
+            .map(|partition| watermarks_of(consumer, topic, partition))
+            .collect()
     }
 
     fn reader(&self, isolation: Isolation) -> BaseConsumer {
@@ -104,6 +101,33 @@ impl TestCluster {
             }
         }
         records
+    }
+}
+
+/// A partition that was only now created may have no leader that knows of it yet.
+fn watermarks_of(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        match consumer.fetch_watermarks(topic, partition, DEADLINE) {
+            Ok(watermarks) => return watermarks,
+            Err(error) => {
+                let may_pass = is_passing(&error)
+                    || matches!(
+                        error.rdkafka_error_code(),
+                        Some(
+                            RDKafkaErrorCode::NotLeaderForPartition
+                                | RDKafkaErrorCode::LeaderNotAvailable
+                                | RDKafkaErrorCode::UnknownTopicOrPartition
+                                | RDKafkaErrorCode::UnknownPartition
+                        )
+                    );
+                assert!(
+                    may_pass && Instant::now() < deadline,
+                    "beginning and end of {topic}-{partition}: {error}"
+                );
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
     }
 }
 
