@@ -28,7 +28,7 @@ pub(crate) enum Remedy {
     /// This producer is of no use any more (fenced, or its state is unknown): as [`Remedy::Abort`], with a new
     /// producer of the same transactional id.
     Replace,
-    /// This consumer is of no use any more (fenced): as [`Remedy::Abort`], with a new consumer of the same instance id.
+    /// This consumer is of no use any more (fenced, or a fatal error): as [`Remedy::Abort`], with a new consumer of the same instance id.
     Rejoin,
     /// No repetition can help: the job ends with this error.
     Fail,
