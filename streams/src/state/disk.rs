@@ -10,6 +10,7 @@
 //! Other batches are handed to the operating system and not synced: a killed process loses nothing, and after a crash of the
 //! machine the changelog gives what is missing.
 
+use super::row_cache::{RowCache, RowCaches, Value};
 use super::{
     Committed, KeyRange, Order, Reached, Residence, RestoreBatch, Scan, StoreError, Writes,
 };
@@ -56,6 +57,7 @@ fn keyspace_options() -> KeyspaceCreateOptions {
 pub(crate) struct Disk {
     database: Database,
     directory: Arc<Path>,
+    rows: RowCaches,
 }
 
 impl Disk {
@@ -66,6 +68,7 @@ impl Disk {
             Ok(database) => Ok(Self {
                 database,
                 directory: directory.into(),
+                rows: RowCaches::default(),
             }),
             // The state directory is locked by this process, so it can only be one of its own jobs.
             Err(fjall::Error::Locked) => Err(format!(
@@ -91,7 +94,10 @@ impl Disk {
             keyspace,
             name: name.to_owned(),
             partition,
-            key: RefCell::default(),
+            read: RefCell::new(Read {
+                key: Vec::new(),
+                rows: self.rows.open(),
+            }),
         })
     }
 
@@ -114,8 +120,15 @@ pub(crate) struct DiskStore {
     keyspace: Keyspace,
     name: String,
     partition: i32,
+    read: RefCell<Read>,
+}
+
+/// What reading a row changes.
+struct Read {
     /// For the key that is being looked up.
-    key: RefCell<Vec<u8>>,
+    key: Vec<u8>,
+    /// What they hold is what is on disk.
+    rows: RowCache,
 }
 
 /// Milliseconds since the epoch.
@@ -239,13 +252,22 @@ impl DiskStore {
 
 impl Committed for DiskStore {
     fn get(&self, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StoreError> {
-        let mut prefixed = self.key.borrow_mut();
+        let Read {
+            key: prefixed,
+            rows,
+        } = &mut *self.read.borrow_mut();
+        let owned = |value: &Value| value.as_ref().map(|value| Cow::Owned(value.to_vec()));
+        if let Some(known) = rows.get(key) {
+            return Ok(owned(&known));
+        }
         prefixed.clear();
-        self.write_prefix(ENTRY, &mut prefixed);
+        self.write_prefix(ENTRY, prefixed);
         prefixed.extend_from_slice(key);
         let found = self.keyspace.get(prefixed.as_slice());
         let found = found.map_err(|e| self.failed("reading", &e))?;
-        Ok(found.map(|value| Cow::Owned(value.to_vec())))
+        let value = owned(&found);
+        rows.read(key, found);
+        Ok(value)
     }
 
     fn scan(&self, range: &KeyRange, order: Order) -> Scan<'_> {
@@ -278,28 +300,42 @@ impl Committed for DiskStore {
         reached: Option<Reached>,
     ) -> Result<(), StoreError> {
         let mut batch = self.batch();
+        let Read {
+            key: prefixed,
+            rows,
+        } = &mut *self.read.borrow_mut();
         for (key, value) in writes {
-            let key = self.prefixed(ENTRY, key);
+            prefixed.clear();
+            self.write_prefix(ENTRY, prefixed);
+            prefixed.extend_from_slice(key);
+            let value = value.map(fjall::Slice::from);
+            rows.written(key, &value);
             match value {
-                Some(value) => batch.insert(&self.keyspace, key, value),
-                None => batch.remove(&self.keyspace, key),
+                Some(value) => batch.insert(&self.keyspace, prefixed.as_slice(), value),
+                None => batch.remove(&self.keyspace, prefixed.as_slice()),
             }
         }
         if let Some(reached) = reached {
             batch.insert(&self.keyspace, self.prefixed(OFFSET, &[]), encode(reached));
         }
-        self.commit(batch)
+        let committed = self.commit(batch);
+        if committed.is_err() {
+            rows.clear();
+        }
+        committed
     }
 
     fn restore(&mut self, batch: &mut RestoreBatch, offset: i64) -> Result<(), StoreError> {
         if batch.bytes() < TABLE_BYTES {
             return self.apply(&mut batch.newest(), Some(Reached::Read(offset)));
         }
+        self.read.get_mut().rows.clear();
         let written = self.ingest(batch, offset);
         written.map_err(|e| self.failed("restoring", &e))
     }
 
     fn clear(&mut self) -> Result<(), StoreError> {
+        self.read.get_mut().rows.clear();
         let mut batch = self.batch();
         // The offset goes first: it must never stand for entries that are no longer there.
         batch.remove(&self.keyspace, self.prefixed(OFFSET, &[]));

@@ -23,6 +23,7 @@ mod memory;
 mod overlay;
 mod range;
 mod restore_batch;
+mod row_cache;
 mod segments;
 mod serdes;
 mod session_store;

@@ -1,97 +1,152 @@
 //! What was written to a store since the last checkpoint.
 
 use super::{KeyRange, Order};
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::hash::BuildHasher as _;
 
 /// The writes of a store that are not committed. `None` is a removal.
 ///
 /// The writes of the record that is being processed are remembered until it is done ([`keep`](Self::keep)) or has failed
 /// ([`rollback`](Self::rollback)). Buffers are used again, so a hot key costs no allocation.
+///
+/// Rows are found by the hash of their key. Their order is kept only from the first time on that somebody asks for a range:
+/// stores that are read by key alone, as most are, do not pay for it.
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
-    entries: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// In the order of their first writing.
+    rows: Vec<Row>,
+    /// Where in `rows` a key's is.
+    places: HashTable<usize>,
+    hasher: DefaultHashBuilder,
+    /// Where in `rows` a key's is, by the order of keys.
+    order: OnceCell<BTreeMap<Box<[u8]>, usize>>,
     bytes: usize,
     undo: Vec<Undo>,
     spare: Vec<Vec<u8>>,
 }
 
+/// The newest write of a key.
+#[derive(Debug)]
+struct Row {
+    hash: u64,
+    key: Box<[u8]>,
+    value: Option<Vec<u8>>,
+}
+
+impl Row {
+    fn size(&self) -> usize {
+        self.key.len() + self.value.as_ref().map_or(0, Vec::len)
+    }
+
+    fn as_write(&self) -> Write<'_> {
+        (&self.key, self.value.as_deref())
+    }
+}
+
+/// Key, and value or removal.
+type Write<'o> = (&'o [u8], Option<&'o [u8]>);
+
 /// Writes in the order of their keys.
-pub(crate) type WrittenInRange<'o> = Box<dyn Iterator<Item = (&'o [u8], Option<&'o [u8]>)> + 'o>;
+pub(crate) type WrittenInRange<'o> = Box<dyn Iterator<Item = Write<'o>> + 'o>;
 
-/// What a write has replaced.
+/// What takes a write back.
 #[derive(Debug)]
-struct Undo {
-    key: Vec<u8>,
-    before: Before,
-}
-
-#[derive(Debug)]
-enum Before {
-    NotWritten,
-    Written(Option<Vec<u8>>),
-}
-
-fn size(key: &[u8], value: Option<&[u8]>) -> usize {
-    key.len() + value.map_or(0, <[u8]>::len)
+enum Undo {
+    /// The row is the last one, and goes.
+    Insertion,
+    /// The row at this place had that value.
+    Change(usize, Option<Vec<u8>>),
 }
 
 impl Overlay {
     /// What was written to the key, if anything was: `Some(None)` is a removal.
     pub(crate) fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
-        self.entries.get(key).map(Option::as_deref)
+        if self.rows.is_empty() {
+            return None;
+        }
+        let place = self.place_of(self.hasher.hash_one(key), key)?;
+        self.rows.get(place).map(|row| row.value.as_deref())
+    }
+
+    fn place_of(&self, hash: u64, key: &[u8]) -> Option<usize> {
+        let is_it = |place: &usize| self.rows.get(*place).is_some_and(|row| *row.key == *key);
+        self.places.find(hash, is_it).copied()
     }
 
     /// Writes a value, or a removal.
     pub(crate) fn put(&mut self, key: &[u8], value: Option<&[u8]>) {
-        let undo_key = copy(&mut self.spare, key);
+        let hash = self.hasher.hash_one(key);
         let value = value.map(|value| copy(&mut self.spare, value));
-        self.bytes += size(key, value.as_deref());
-        let before = match self.entries.get_mut(key) {
-            Some(slot) => {
-                let old = std::mem::replace(slot, value);
-                self.bytes -= size(key, old.as_deref());
-                Before::Written(old)
-            }
-            None => {
-                self.entries.insert(key.to_vec(), value);
-                Before::NotWritten
-            }
+        match self.place_of(hash, key) {
+            Some(place) => self.change(place, value),
+            None => self.insert(Row {
+                hash,
+                key: key.into(),
+                value,
+            }),
+        }
+    }
+
+    fn change(&mut self, place: usize, value: Option<Vec<u8>>) {
+        let Some(row) = self.rows.get_mut(place) else {
+            return;
         };
-        self.undo.push(Undo {
-            key: undo_key,
-            before,
-        });
+        self.bytes -= row.size();
+        let before = std::mem::replace(&mut row.value, value);
+        self.bytes += row.size();
+        self.undo.push(Undo::Change(place, before));
+    }
+
+    fn insert(&mut self, row: Row) {
+        let place = self.rows.len();
+        self.bytes += row.size();
+        if let Some(order) = self.order.get_mut() {
+            order.insert(row.key.clone(), place);
+        }
+        let rows = &self.rows;
+        let hash_of = |place: &usize| rows.get(*place).map_or(0, |row| row.hash);
+        self.places.insert_unique(row.hash, place, hash_of);
+        self.rows.push(row);
+        self.undo.push(Undo::Insertion);
     }
 
     /// The record is done: its writes stay.
     #[inline]
     pub(crate) fn keep(&mut self) {
-        if self.undo.is_empty() {
-            return;
-        }
-        for Undo { key, before } in self.undo.drain(..) {
-            self.spare.push(key);
-            if let Before::Written(Some(value)) = before {
-                self.spare.push(value);
+        for undo in self.undo.drain(..) {
+            if let Undo::Change(_, Some(before)) = undo {
+                self.spare.push(before);
             }
         }
     }
 
     /// The record has failed: its writes are taken back, the last one first.
     pub(crate) fn rollback(&mut self) {
-        while let Some(Undo { key, before }) = self.undo.pop() {
-            let written = match before {
-                Before::NotWritten => self.entries.remove(&key),
-                Before::Written(old) => {
-                    self.bytes += size(&key, old.as_deref());
-                    self.entries
-                        .get_mut(&key)
-                        .map(|slot| std::mem::replace(slot, old))
+        while let Some(undo) = self.undo.pop() {
+            match undo {
+                Undo::Insertion => self.remove_last(),
+                Undo::Change(place, before) => {
+                    if let Some(row) = self.rows.get_mut(place) {
+                        self.bytes -= row.size();
+                        row.value = before;
+                        self.bytes += row.size();
+                    }
                 }
-            };
-            if let Some(written) = written {
-                self.bytes -= size(&key, written.as_deref());
             }
+        }
+    }
+
+    fn remove_last(&mut self) {
+        let Some(row) = self.rows.pop() else { return };
+        self.bytes -= row.size();
+        let place = self.rows.len();
+        if let Ok(entry) = self.places.find_entry(row.hash, |at| *at == place) {
+            entry.remove();
+        }
+        if let Some(order) = self.order.get_mut() {
+            order.remove(&row.key);
         }
     }
 
@@ -99,7 +154,11 @@ impl Overlay {
     pub(crate) fn clear(&mut self) {
         self.undo.clear();
         self.spare.clear();
-        self.entries.clear();
+        self.rows.clear();
+        self.places.clear();
+        if let Some(order) = self.order.get_mut() {
+            order.clear();
+        }
         self.bytes = 0;
     }
 
@@ -110,14 +169,19 @@ impl Overlay {
 
     /// Whether nothing was written.
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.rows.is_empty()
+    }
+
+    /// All writes, in the order in which their keys were first written.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Write<'_>> {
+        self.rows.iter().map(Row::as_write)
     }
 
     /// All writes, in the order of their keys.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        self.entries
-            .iter()
-            .map(|(key, value)| (key.as_slice(), value.as_deref()))
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = Write<'_>> {
+        let mut rows: Vec<&Row> = self.rows.iter().collect();
+        rows.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        rows.into_iter().map(Row::as_write)
     }
 
     /// The writes in a range.
@@ -125,12 +189,17 @@ impl Overlay {
         if range.is_empty() {
             return Box::new(std::iter::empty());
         }
-        let entries = self.entries.range::<[u8], _>(range.as_bounds());
-        let entries = entries.map(|(key, value)| (key.as_slice(), value.as_deref()));
+        let places = self.order().range::<[u8], _>(range.as_bounds());
+        let written = |(_, place): (_, &usize)| self.rows.get(*place).map(Row::as_write);
         match order {
-            Order::Ascending => Box::new(entries),
-            Order::Descending => Box::new(entries.rev()),
+            Order::Ascending => Box::new(places.filter_map(written)),
+            Order::Descending => Box::new(places.rev().filter_map(written)),
         }
+    }
+
+    fn order(&self) -> &BTreeMap<Box<[u8]>, usize> {
+        let numbered = || self.rows.iter().map(|row| row.key.clone()).zip(0..);
+        self.order.get_or_init(|| numbered().collect())
     }
 }
 
@@ -145,8 +214,13 @@ fn copy(spare: &mut Vec<Vec<u8>>, bytes: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn contents(overlay: &Overlay) -> Vec<(&[u8], Option<&[u8]>)> {
-        overlay.iter().collect()
+    fn contents(overlay: &Overlay) -> Vec<Write<'_>> {
+        overlay.in_order().collect()
+    }
+
+    fn range(overlay: &Overlay) -> Vec<&[u8]> {
+        let written = overlay.range(&KeyRange::ALL, Order::Ascending);
+        written.map(|(key, _)| key).collect()
     }
 
     #[test]
@@ -193,5 +267,41 @@ mod tests {
         assert_eq!(overlay.bytes(), 4);
         overlay.clear();
         assert_eq!(overlay.bytes(), 0);
+    }
+
+    #[test]
+    fn a_range_is_in_order_whatever_was_written_before_and_after_it_was_first_asked_for() {
+        let mut overlay = Overlay::default();
+        for key in [b"d", b"b"] {
+            overlay.put(key, Some(b"1"));
+        }
+        overlay.keep();
+        assert_eq!(range(&overlay), [b"b", b"d"]);
+        for key in [b"c", b"a", b"b"] {
+            overlay.put(key, Some(b"2"));
+        }
+        assert_eq!(range(&overlay), [b"a", b"b", b"c", b"d"]);
+        overlay.rollback();
+        assert_eq!(range(&overlay), [b"b", b"d"]);
+        overlay.clear();
+        overlay.put(b"e", None);
+        assert_eq!(range(&overlay), [b"e"]);
+    }
+
+    #[test]
+    fn each_of_many_keys_is_found_again() {
+        let mut overlay = Overlay::default();
+        let keys: Vec<[u8; 2]> = (0..5_000_u16).map(u16::to_be_bytes).collect();
+        for key in &keys {
+            overlay.put(key, Some(key));
+        }
+        overlay.keep();
+        overlay.put(b"x", None);
+        overlay.rollback();
+        let found = |key: &[u8; 2]| overlay.get(key) == Some(Some(key.as_slice()));
+        assert!(keys.iter().all(found));
+        assert_eq!(overlay.get(b"x"), None);
+        let written: Vec<Write<'_>> = overlay.iter().collect();
+        assert_eq!(written, contents(&overlay), "written in the order of keys");
     }
 }

@@ -102,7 +102,10 @@ impl TaskState {
                 continue;
             };
             let reached = reached(StoreId(id));
-            store.committed.apply(&mut store.overlay.iter(), reached)?;
+            // In the order of keys, in which a store on disk takes them on best.
+            store
+                .committed
+                .apply(&mut store.overlay.in_order(), reached)?;
             store.overlay.clear();
         }
         Ok(())

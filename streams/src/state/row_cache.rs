@@ -1,0 +1,182 @@
+//! Rows of a store on disk that were read or written lately, in memory.
+//!
+//! It holds two generations of rows. A row that is used is in the young one; when that has its share of the memory, it becomes
+//! the old one, and what was in the old one and was not used meanwhile is forgotten. So the rows that are used most stay, and
+//! none of them has to be moved when it is read.
+
+use hashbrown::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What the rows of all stores of a process may take up in memory.
+const BYTES: usize = 64 << 20;
+
+/// What a row takes up beside the bytes of its key and value: its place in the map, and two allocations.
+const OVERHEAD: usize = 96;
+
+/// Divides the memory among the stores of a process.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RowCaches {
+    open: Arc<AtomicUsize>,
+}
+
+impl RowCaches {
+    /// The cache of one more store.
+    pub(super) fn open(&self) -> RowCache {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        RowCache {
+            young: Generation::default(),
+            old: Generation::default(),
+            caches: self.clone(),
+        }
+    }
+
+    /// What a generation of each store may hold.
+    fn share(&self) -> usize {
+        BYTES / self.open.load(Ordering::Relaxed).max(1) / 2
+    }
+}
+
+/// The value of a row; `None` where the store has no such row.
+pub(super) type Value = Option<fjall::Slice>;
+
+#[derive(Debug, Default)]
+struct Generation {
+    rows: HashMap<Box<[u8]>, Value>,
+    bytes: usize,
+}
+
+impl Generation {
+    fn put(&mut self, key: Box<[u8]>, value: Value) {
+        self.bytes += size(&key, &value);
+        self.rows.insert(key, value);
+    }
+
+    fn take(&mut self, key: &[u8]) -> Option<(Box<[u8]>, Value)> {
+        let (key, value) = self.rows.remove_entry(key)?;
+        self.bytes -= size(&key, &value);
+        Some((key, value))
+    }
+}
+
+fn size(key: &[u8], value: &Value) -> usize {
+    OVERHEAD + key.len() + value.as_ref().map_or(0, |value| value.len())
+}
+
+/// The rows of one store.
+#[derive(Debug)]
+pub(super) struct RowCache {
+    young: Generation,
+    old: Generation,
+    caches: RowCaches,
+}
+
+impl RowCache {
+    /// The row of a key, if it is known: `Some(None)` where the store has none.
+    pub(super) fn get(&mut self, key: &[u8]) -> Option<Value> {
+        if let Some(value) = self.young.rows.get(key) {
+            return Some(value.clone());
+        }
+        let (key, value) = self.old.take(key)?;
+        self.add(key, value.clone());
+        Some(value)
+    }
+
+    /// A row was read from the store.
+    pub(super) fn read(&mut self, key: &[u8], value: Value) {
+        self.add(key.into(), value);
+    }
+
+    /// A row was written to the store. Only what was read before is kept: rows that are only ever written need no room.
+    pub(super) fn written(&mut self, key: &[u8], value: &Value) {
+        if let Some(known) = self.young.rows.get_mut(key) {
+            self.young.bytes -= size(key, known);
+            self.young.bytes += size(key, value);
+            known.clone_from(value);
+        } else if let Some((key, _)) = self.old.take(key) {
+            self.add(key, value.clone());
+        }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.young = Generation::default();
+        self.old = Generation::default();
+    }
+
+    fn add(&mut self, key: Box<[u8]>, value: Value) {
+        if self.young.bytes + size(&key, &value) > self.caches.share() {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.put(key, value);
+    }
+}
+
+impl Drop for RowCache {
+    fn drop(&mut self) {
+        self.caches.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(bytes: &[u8]) -> Value {
+        Some(fjall::Slice::from(bytes))
+    }
+
+    fn held(cache: &RowCache) -> usize {
+        let rows = cache.young.rows.iter().chain(&cache.old.rows);
+        rows.map(|(key, value)| size(key, value)).sum()
+    }
+
+    #[test]
+    fn what_was_read_is_known_and_follows_what_is_written() {
+        let mut cache = RowCaches::default().open();
+        cache.read(b"a", value(b"1"));
+        cache.read(b"b", None);
+        assert_eq!(cache.get(b"a"), Some(value(b"1")));
+        assert_eq!(cache.get(b"b"), Some(None));
+        cache.written(b"a", &None);
+        cache.written(b"b", &value(b"22"));
+        cache.written(b"c", &value(b"3"));
+        assert_eq!(cache.get(b"a"), Some(None));
+        assert_eq!(cache.get(b"b"), Some(value(b"22")));
+        assert_eq!(cache.get(b"c"), None, "nobody has read it");
+        assert_eq!(held(&cache), cache.young.bytes);
+        cache.clear();
+        assert_eq!(cache.get(b"b"), None);
+    }
+
+    #[test]
+    fn rows_that_are_used_outlive_rows_that_are_not_and_all_keep_to_the_limit() {
+        let caches = RowCaches::default();
+        let mut cache = caches.open();
+        let _others: Vec<RowCache> = (0..63).map(|_| caches.open()).collect();
+        assert_eq!(caches.share(), 512 << 10);
+        cache.read(b"used", value(b"0"));
+        cache.read(b"not used", value(b"0"));
+        for number in 0..20_000_u32 {
+            cache.read(&number.to_be_bytes(), value(&[7; 100]));
+            let written = value(&number.to_be_bytes());
+            cache.written(b"used", &written);
+            assert_eq!(cache.get(b"used"), Some(written));
+            assert!(cache.young.bytes + cache.old.bytes <= 1 << 20);
+        }
+        assert_eq!(held(&cache), cache.young.bytes + cache.old.bytes);
+        assert_eq!(cache.get(b"not used"), None);
+    }
+
+    #[test]
+    fn a_row_that_is_written_in_the_old_generation_is_not_read_as_it_was() {
+        let caches = RowCaches::default();
+        let mut cache = caches.open();
+        cache.read(b"a", value(b"1"));
+        cache.old = std::mem::take(&mut cache.young);
+        cache.written(b"a", &value(b"2"));
+        assert_eq!(cache.get(b"a"), Some(value(b"2")));
+        drop(cache);
+        assert_eq!(caches.open.load(Ordering::Relaxed), 0);
+    }
+}
