@@ -8,8 +8,7 @@ use crate::Random;
 /// The version whose jars are in `kafka/pom.xml`, and the tag of the image.
 pub(crate) const VERSION: &str = "4.3.1";
 
-/// The settings that make a single node of use for tests: without the replication of its own topics, which would leave
-/// transactions waiting for more nodes, and without pauses that suit a cluster of many.
+/// The settings that make Kafka of use for tests: without pauses that suit a cluster of many.
 pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("auto.create.topics.enable", "false"),
     ("group.initial.rebalance.delay.ms", "0"),
@@ -18,11 +17,21 @@ pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("num.partitions", "1"),
     ("num.recovery.threads.per.data.dir", "2"),
     ("offsets.topic.num.partitions", "4"),
-    ("offsets.topic.replication.factor", "1"),
     ("transaction.state.log.num.partitions", "4"),
-    ("transaction.state.log.replication.factor", "1"),
-    ("transaction.state.log.min.isr", "1"),
 ];
+
+/// The settings by which each of so many nodes holds all that there is, and one of several can be missing. By default a
+/// transaction would wait for three nodes.
+pub(crate) fn replication(nodes: usize) -> [(&'static str, String); 5] {
+    let (all, enough) = (nodes.to_string(), nodes.div_ceil(2).to_string());
+    [
+        ("default.replication.factor", all.clone()),
+        ("min.insync.replicas", enough.clone()),
+        ("offsets.topic.replication.factor", all.clone()),
+        ("transaction.state.log.replication.factor", all),
+        ("transaction.state.log.min.isr", enough),
+    ]
+}
 
 /// Ports are taken from below the range that the kernel hands to outgoing connections, so that a node finds
 /// its port free again when it comes back.

@@ -11,7 +11,7 @@ use testcontainers_modules::testcontainers::core::ExecCommand;
 use testcontainers_modules::testcontainers::runners::SyncRunner;
 use testcontainers_modules::testcontainers::{Container, ImageExt};
 
-use crate::apache::{SETTINGS, VERSION, free_ports};
+use crate::apache::{SETTINGS, VERSION, free_ports, replication};
 use crate::eventually;
 
 /// How long the container may take until it answers.
@@ -41,6 +41,9 @@ impl Docker {
             .with_startup_timeout(START_DEADLINE);
         for (name, value) in SETTINGS.iter().chain(settings) {
             request = request.with_env_var(variable(name), *value);
+        }
+        for (name, value) in replication(1) {
+            request = request.with_env_var(variable(name), value);
         }
         let container = request.start().expect(
             "a container of apache/kafka starts (TEST_KAFKA=docker needs a Docker daemon and the image)",

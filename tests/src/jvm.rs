@@ -1,15 +1,16 @@
-//! Apache Kafka in a JVM of its own: one KRaft node that is broker and controller, from the jars of Maven Central.
+//! Apache Kafka in JVMs of its own: KRaft nodes that are broker and controller, from the jars of Maven Central.
 //!
-//! Its data is in a temporary directory and goes with the process that started it, as the JVM does.
+//! A node's data is in a temporary directory and goes with the process that started it, as the JVM does.
 
 use std::fs::{self, File};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::apache::{SETTINGS, VERSION, free_ports};
+use crate::apache::{SETTINGS, VERSION, free_ports, replication};
 use crate::eventually;
 use crate::guarded::Guarded;
 
@@ -20,8 +21,10 @@ const START_DEADLINE: Duration = Duration::from_secs(90);
 /// How long an orderly stop may take.
 const STOP_DEADLINE: Duration = Duration::from_secs(60);
 /// What a node is started with beyond what all of them have.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Options<'a> {
+    /// How many nodes there are; each holds all that there is.
+    pub(crate) nodes: NonZeroUsize,
     /// Broker settings.
     pub(crate) settings: &'a [(&'a str, &'a str)],
     /// A listener beside the plain one, as `PROTOCOL://HOST:PORT`.
@@ -30,9 +33,71 @@ pub(crate) struct Options<'a> {
     pub(crate) credentials: &'a [&'a str],
 }
 
-/// One node of Apache Kafka.
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Options {
+            nodes: NonZeroUsize::MIN,
+            settings: &[],
+            listener: None,
+            credentials: &[],
+        }
+    }
+}
+
+/// Apache Kafka: one node, or several that replicate what they hold.
 #[derive(Debug)]
 pub(crate) struct ApacheKafka {
+    nodes: Vec<Node>,
+    /// Which node is restarted next.
+    next: usize,
+}
+
+impl ApacheKafka {
+    /// Starts nodes on free ports and waits until each answers.
+    pub(crate) fn start(options: &Options<'_>) -> ApacheKafka {
+        let libs = libs();
+        let ports = (0..options.nodes.get()).map(|_| free_ports());
+        let ports: Vec<[u16; 2]> = ports.collect();
+        let mut nodes: Vec<Node> = (1..)
+            .zip(&ports)
+            .map(|(id, [port, _])| Node::new(libs.clone(), id, *port))
+            .collect();
+        for node in &mut nodes {
+            node.format(&properties(node, &ports, options), options.credentials);
+            node.spawn();
+        }
+        for node in &mut nodes {
+            node.wait_until_it_answers();
+        }
+        ApacheKafka { nodes, next: 0 }
+    }
+
+    /// Where clients reach it.
+    pub(crate) fn bootstrap_servers(&self) -> String {
+        let servers: Vec<String> = self.nodes.iter().map(Node::address).collect();
+        servers.join(",")
+    }
+
+    /// Ends a node by that signal, `TERM` or `KILL`, and starts it on its data and its port; another one each time. Returns
+    /// when it answers, and when it is again where each replica should be: the next one can be restarted then.
+    pub(crate) fn restart(&mut self, signal: &str) {
+        let count = self.nodes.len();
+        if let Some(node) = self.nodes.get_mut(self.next % count) {
+            node.end(signal);
+            node.spawn();
+            node.wait_until_it_answers();
+        }
+        self.next += 1;
+        let servers = self.bootstrap_servers();
+        let in_sync = || crate::client::all_replicas_are_in_sync(&servers);
+        crate::wait_until("all replicas are in sync", START_DEADLINE, in_sync);
+    }
+}
+
+/// One node of Apache Kafka.
+#[derive(Debug)]
+struct Node {
+    id: usize,
     /// Dropped before the directory that it writes to.
     process: Option<Guarded>,
     directory: TempDir,
@@ -40,48 +105,30 @@ pub(crate) struct ApacheKafka {
     port: u16,
 }
 
-impl ApacheKafka {
-    /// Starts a node on a free port and waits until it answers.
-    pub(crate) fn start(options: &Options<'_>) -> ApacheKafka {
-        let libs = libs();
+impl Node {
+    fn new(libs: PathBuf, id: usize, port: u16) -> Node {
         let directory = tempfile::Builder::new()
             .prefix("kafka-")
             .tempdir()
             .expect("a directory for Kafka's data");
-        let [port, controller_port] = free_ports();
-        fs::write(
-            directory.path().join("server.properties"),
-            properties(directory.path(), port, controller_port, options),
-        )
-        .expect("server.properties is written");
-        let mut kafka = ApacheKafka {
+        Node {
+            id,
+            process: None,
             directory,
             libs,
             port,
-            process: None,
-        };
-        kafka.format(options.credentials);
-        kafka.run();
-        kafka
+        }
     }
 
-    /// Where clients reach it.
-    pub(crate) fn bootstrap_servers(&self) -> String {
+    fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Stops it in order, as an operator would, and keeps its data.
-    pub(crate) fn stop(&mut self) {
-        self.signal("TERM");
+    fn settings(&self) -> PathBuf {
+        self.directory.path().join("server.properties")
     }
 
-    /// Kills it on the spot and keeps its data.
-    pub(crate) fn kill(&mut self) {
-        self.signal("KILL");
-    }
-
-    /// Starts it on its data and its port, and waits until it answers.
-    pub(crate) fn run(&mut self) {
+    fn spawn(&mut self) {
         let mut command = Command::new("java");
         command
             .args([
@@ -92,33 +139,39 @@ impl ApacheKafka {
             ])
             .arg("-Dorg.slf4j.simpleLogger.showDateTime=true")
             .args(["-cp", &self.class_path(), "kafka.Kafka"])
-            .arg(self.directory.path().join("server.properties"));
-        let mut process = Guarded::spawn(&command, &self.log(), Some(self.directory.path()));
+            .arg(self.settings());
+        let process = Guarded::spawn(&command, &self.log(), Some(self.directory.path()));
+        self.process = Some(process);
+    }
+
+    fn wait_until_it_answers(&mut self) {
+        let address = self.address();
+        let mut ended = None;
         let answered = eventually(START_DEADLINE, || {
-            process.status().is_some() || crate::client::answers(&self.bootstrap_servers())
+            ended = self.process.as_mut().and_then(Guarded::status);
+            ended.is_some() || crate::client::answers(&address)
         });
-        let ended = process.status();
         assert!(
             answered && ended.is_none(),
             "Apache Kafka did not start ({ended:?}); the end of its log:\n{}",
             self.log_tail()
         );
-        self.process = Some(process);
     }
 
-    fn signal(&mut self, name: &str) {
+    fn end(&mut self, signal: &str) {
         if let Some(mut process) = self.process.take() {
-            process.signal(name);
+            process.signal(signal);
             let ended = process.wait(STOP_DEADLINE);
             assert!(
                 ended.is_some(),
-                "Apache Kafka outlived SIG{name}; the end of its log:\n{}",
+                "Apache Kafka outlived SIG{signal}; the end of its log:\n{}",
                 self.log_tail()
             );
         }
     }
 
-    fn format(&self, credentials: &[&str]) {
+    fn format(&self, properties: &str, credentials: &[&str]) {
+        fs::write(self.settings(), properties).expect("server.properties is written");
         let output = Command::new("java")
             .args([
                 "-XX:TieredStopAtLevel=1",
@@ -132,7 +185,7 @@ impl ApacheKafka {
                 "c3RyZWFtcy10ZXN0cy0wMA",
                 "--config",
             ])
-            .arg(self.directory.path().join("server.properties"))
+            .arg(self.settings())
             .args(
                 credentials
                     .iter()
@@ -168,9 +221,11 @@ impl ApacheKafka {
     }
 }
 
-fn properties(directory: &Path, port: u16, controller_port: u16, options: &Options<'_>) -> String {
+/// Of each node the ports for clients and for the other nodes.
+fn properties(node: &Node, ports: &[[u16; 2]], options: &Options<'_>) -> String {
+    let Node { id, port, .. } = node;
     let listeners = [
-        Some(format!("PLAINTEXT://127.0.0.1:{port}")),
+        Some(format!("PLAINTEXT://{}", node.address())),
         options.listener.map(str::to_owned),
     ];
     let listeners = listeners
@@ -178,19 +233,31 @@ fn properties(directory: &Path, port: u16, controller_port: u16, options: &Optio
         .flatten()
         .collect::<Vec<_>>()
         .join(",");
+    let voters: Vec<String> = (1..)
+        .zip(ports)
+        .map(|(id, [_, controller]): (usize, _)| format!("{id}@127.0.0.1:{controller}"))
+        .collect();
+    let own = ports.iter().find(|[of_node, _]| of_node == port);
+    let controller_port = own.map_or(0, |[_, controller]| *controller);
     let mut properties = format!(
         "process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller_port}
+node.id={id}
+controller.quorum.voters={voters}
 listeners={listeners},CONTROLLER://127.0.0.1:{controller_port}
 advertised.listeners={listeners}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
 log.dirs={directory}/data
 ",
-        directory = directory.display()
+        voters = voters.join(","),
+        directory = node.directory.path().display()
     );
-    for (name, value) in SETTINGS.iter().chain(options.settings) {
+    let replication = replication(ports.len());
+    let replication = replication
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()));
+    let settings = SETTINGS.iter().copied().chain(replication);
+    for (name, value) in settings.chain(options.settings.iter().copied()) {
         properties.push_str(&format!("{name}={value}\n"));
     }
     properties

@@ -52,6 +52,7 @@ impl SecuredKafka {
             credentials: &[&format!(
                 "SCRAM-SHA-512=[name={USER},password=\"{PASSWORD}\"]"
             )],
+            ..Options::default()
         });
         SecuredKafka {
             cluster,

@@ -1,10 +1,17 @@
 //! Exactly-once under blows: the short form of the crash test. The long form is the binary `crash-test`.
 
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use streams_tests::TestCluster;
 use streams_tests::crash::{Plan, Work, run};
+
+/// The cluster of these tests, which all of them restart.
+fn cluster() -> &'static TestCluster {
+    static CLUSTER: OnceLock<TestCluster> = OnceLock::new();
+    CLUSTER.get_or_init(TestCluster::start_replicated)
+}
 
 #[test]
 fn each_word_is_counted_once_whatever_dies() {
@@ -17,9 +24,7 @@ fn each_word_is_counted_once_whatever_dies() {
         partitions: 6,
         instances: 3,
     };
-    // A cluster of its own, since the broker is restarted.
-    let cluster = TestCluster::start();
-    let tally = run(&cluster, Path::new(env!("CARGO_BIN_EXE_count-job")), &plan);
+    let tally = run(cluster(), Path::new(env!("CARGO_BIN_EXE_count-job")), &plan);
     assert!(
         tally.kills > 0 && tally.zombies > 0 && tally.restarts > 0 && !tally.restores.is_empty(),
         "{tally}"
@@ -37,10 +42,8 @@ fn each_flight_is_told_once_whatever_dies() {
         partitions: 4,
         instances: 3,
     };
-    // A cluster of its own, since the broker is restarted, and the job names its topics.
-    let cluster = TestCluster::start();
     let program = Path::new(env!("CARGO_BIN_EXE_flight-delays"));
-    let tally = run(&cluster, program, &plan);
+    let tally = run(cluster(), program, &plan);
     assert!(
         tally.kills > 0 && tally.zombies > 0 && tally.restarts > 0 && !tally.restores.is_empty(),
         "{tally}"
@@ -58,9 +61,7 @@ fn each_record_is_copied_once_whatever_dies() {
         partitions: 6,
         instances: 3,
     };
-    // A cluster of its own, since the broker is restarted.
-    let cluster = TestCluster::start();
-    let tally = run(&cluster, Path::new(env!("CARGO_BIN_EXE_crash-job")), &plan);
+    let tally = run(cluster(), Path::new(env!("CARGO_BIN_EXE_crash-job")), &plan);
     assert!(
         tally.kills > 0 && tally.zombies > 0 && tally.restarts > 0,
         "{tally}"

@@ -105,6 +105,11 @@ fn learn_of_partitions<C: ClientContext>(client: &Client<C>, timeout: Duration) 
     }
 }
 
+/// What may be behind committed offsets that do not come. The client asks for offsets that no open transaction is about to
+/// change (KIP-447), and asks again without a word for as long as there is one.
+const HELD: &str = "either no broker answers, or an open transaction of this group holds them. One that stays open longer than \
+                    its timeout was left behind by a broker: `kafka-transactions.sh find-hanging` finds it, and `abort` ends it";
+
 /// The group's committed offsets; waits for transactions that are being completed.
 pub(super) fn committed<C: ConsumerContext>(
     client: &BaseConsumer<C>,
@@ -114,7 +119,12 @@ pub(super) fn committed<C: ConsumerContext>(
     let doing = "asking for committed offsets";
     let committed = client
         .committed_offsets(lists::of_partitions(partitions), timeout)
-        .map_err(|e| ClientError::from_kafka(doing, &e))?;
+        .map_err(|e| match ClientError::from_kafka(doing, &e) {
+            error if error.code() == RDKafkaErrorCode::OperationTimedOut => {
+                ClientError::new(doing, error.code(), format!("{e}; {HELD}"))
+            }
+            error => error,
+        })?;
     // An error of one partition must not be taken for "nothing committed": its records would be processed again.
     lists::check(doing, &committed)?;
     Ok(lists::offsets_of(&committed))

@@ -68,7 +68,7 @@ fn main() -> std::io::Result<()> {
         )));
     }
     run(
-        &TestCluster::start(),
+        &TestCluster::start_replicated(),
         &job,
         &Plan {
             duration,

@@ -47,6 +47,19 @@ pub(crate) fn is_passing(error: &KafkaError) -> bool {
     )
 }
 
+/// Whether each replica of each partition is in sync with its leader.
+pub(crate) fn all_replicas_are_in_sync(bootstrap_servers: &str) -> bool {
+    let consumer: KafkaResult<BaseConsumer> = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap_servers)
+        .create();
+    let metadata =
+        consumer.and_then(|consumer| consumer.fetch_metadata(None, Duration::from_secs(5)));
+    metadata.is_ok_and(|metadata| {
+        let mut partitions = metadata.topics().iter().flat_map(|t| t.partitions());
+        partitions.all(|p| p.error().is_none() && p.isr().len() == p.replicas().len())
+    })
+}
+
 /// Whether a broker at that address answers, and has a leader for its groups.
 pub(crate) fn answers(bootstrap_servers: &str) -> bool {
     let consumer: KafkaResult<BaseConsumer> = ClientConfig::new()

@@ -10,6 +10,9 @@ use rdkafka::error::RDKafkaErrorCode;
 use super::DEADLINE;
 use crate::TestCluster;
 
+/// As many replicas as the cluster gives a topic by default (KIP-464).
+const CLUSTERS_OWN: i32 = -1;
+
 impl TestCluster {
     /// A client for what an administrator does.
     pub fn admin(&self) -> AdminClient<DefaultClientContext> {
@@ -19,8 +22,8 @@ impl TestCluster {
     /// Creates a topic of that name and waits until it can be used.
     pub fn create_topic(&self, name: &str, partitions: i32) -> Result<(), RDKafkaErrorCode> {
         // Event-time tests write old timestamps, which retention would take away at once.
-        let topic =
-            NewTopic::new(name, partitions, TopicReplication::Fixed(1)).set("retention.ms", "-1");
+        let replication = TopicReplication::Fixed(CLUSTERS_OWN);
+        let topic = NewTopic::new(name, partitions, replication).set("retention.ms", "-1");
         self.create(&topic)?;
         let consumer: BaseConsumer = self.config(&[]).create().expect("a consumer");
         crate::wait_until(&format!("topic {name} has leaders"), DEADLINE, || {

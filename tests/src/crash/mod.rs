@@ -94,10 +94,12 @@ pub fn run(cluster: &TestCluster, program: &Path, plan: &Plan) -> Tally {
         "crash test: {plan:?}, logs in {}",
         scene.job.directory().display()
     );
+    // Asked before the blows begin: while another test restarts the cluster, the answer waits.
+    let restarts = cluster.is_own();
     let mut blows = Blows::new(&scene, plan);
     std::thread::scope(|scope| {
         scope.spawn(|| scene.produce(plan));
-        if cluster.is_own() {
+        if restarts {
             scope.spawn(|| {
                 std::thread::sleep(plan.duration / 2);
                 println!("restarting the broker");
@@ -108,7 +110,7 @@ pub fn run(cluster: &TestCluster, program: &Path, plan: &Plan) -> Tally {
         blows.deal(plan.duration);
     });
     let mut tally = blows.recover();
-    tally.broker_restarts = usize::from(cluster.is_own());
+    tally.broker_restarts = usize::from(restarts);
     tally.recoveries = scene.recoveries();
     tally.restores = scene.restores().iter().map(|told| told.records).collect();
     println!("crash test: {tally}");

@@ -2,10 +2,13 @@
 //! does not have.
 
 use crate::fixture::{Fixture, SOON};
+use rdkafka::consumer::Consumer as _;
+use rdkafka::producer::Producer as _;
+use rdkafka::{Offset, TopicPartitionList};
 use streams::OffsetReset;
 use streams::runtime::Event;
 use streams_broker::{ApiKey, EmbeddedKafka, ErrorCode, Fault};
-use streams_tests::{Oracle, TestCluster, wait_until};
+use streams_tests::{Member, Oracle, Sender, TestCluster, wait_until};
 
 #[test]
 fn a_topic_that_is_created_again_under_a_running_job_ends_it() {
@@ -59,6 +62,37 @@ fn read_behind_deleted_records(
     fixture.produce(1, 50);
     fixture.delete_records_before(0, 40);
     fixture.run_until_latest(topology).map(|_| ())
+}
+
+#[test]
+fn offsets_that_an_open_transaction_holds_are_waited_for_and_that_is_told() {
+    let mut fixture = Fixture::new(1);
+    fixture.produce(1, 20);
+    let held = Sender::transactional(fixture.cluster, &fixture.cluster.unique("held"), &[]);
+    let member = Member::join(fixture.cluster, &fixture.application, &[], &[]);
+    let mut offsets = TopicPartitionList::new();
+    offsets
+        .add_partition_offset(&fixture.input, 0, Offset::Offset(5))
+        .unwrap();
+    held.begin();
+    let group = member.consumer().group_metadata().unwrap();
+    held.producer()
+        .send_offsets_to_transaction(&offsets, &group, SOON)
+        .unwrap();
+    drop(member);
+    let topology = fixture.mapping(&fixture.builder(), str::to_owned);
+    let handle = fixture.start(topology);
+    let is_told = |e: &Event| matches!(e, Event::Recovering { why, .. } if why.contains("kafka-transactions.sh find-hanging"));
+    wait_until("the job tells what it waits for", SOON, || {
+        fixture.count(is_told) > 0
+    });
+    assert_eq!(fixture.outputs().len(), 0);
+
+    held.commit();
+
+    wait_until("the rest is copied", SOON, || fixture.outputs().len() == 15);
+    fixture.stop(handle);
+    Oracle::exactly_once(&fixture.inputs()[5..], &fixture.outputs());
 }
 
 #[test]
