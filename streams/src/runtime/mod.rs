@@ -88,6 +88,7 @@ mod task_states;
 mod tasks;
 mod thread;
 mod threads;
+mod user_topics;
 mod work;
 
 pub use crate::kafka::properties::Properties;

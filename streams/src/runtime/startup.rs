@@ -5,6 +5,7 @@ use super::internal_topics::{OwnTopic, Verified};
 use super::output::{Delivery, Output};
 use super::patience::Patience;
 use super::stop::Stop;
+use super::user_topics::Topics;
 use crate::config::{Guarantee, JobConfig};
 use crate::kafka::TopicPartition;
 use crate::kafka::admin::Admin;
@@ -12,12 +13,12 @@ use crate::kafka::consumer::GroupConsumer;
 use crate::kafka::properties::{ConsumerSettings, Properties};
 use crate::topology::Topology;
 use crate::{Error, Result};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a cluster that is there may take to answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The broker's setting for the longest transaction timeout that it accepts (`transaction.max.timeout.ms`).
 const MAX_TRANSACTION_TIMEOUT: &str = "transaction.max.timeout.ms";
@@ -86,49 +87,38 @@ pub(crate) async fn check(
     }
     let brokers = first_contact::brokers(properties, patience).await?;
     let admin = Admin::new(properties)?;
+    let (admin, topics) = Topics::look_up(topology, admin, brokers.len()).await?;
     // The client's calls block; the answers are few and this happens once.
-    let (admin, topics, cluster_id) = blocking(move || {
-        let topics = admin.topics(ANSWER_TIMEOUT)?;
+    let (admin, cluster_id) = blocking(move || {
         let cluster_id = admin.cluster_id(ANSWER_TIMEOUT);
-        Ok((admin, topics, cluster_id))
+        Ok((admin, cluster_id))
     })
     .await?;
-    let sources = find(&topics, topology.source_topics());
-    let sinks = find(&topics, topology.sink_topics());
-    let dead_letters = find(&topics, config.dead_letter_topics());
-    let global_tables = find(&topics, topology.global_topics());
-    let (mut read, mut written) = (global_tables.clone(), dead_letters.clone());
-    read.extend(sources.clone());
-    written.extend(sinks.clone());
-    let missing = missing(topology, &read, &written);
-    if !missing.is_empty() {
-        return Err(Error::Cluster(missing));
-    }
     let transaction_max_timeout = match brokers.first() {
         Some(broker) => transaction_max_timeout(&admin, *broker).await,
         None => None,
     };
     check_transaction_timeout(config, transaction_max_timeout)?;
-    let message_limits = admin
-        .message_limits(written.keys().map(String::as_str))
-        .await;
-    let counts = |found: BTreeMap<String, Option<i32>>| {
-        found
-            .into_iter()
-            .filter_map(|(t, n)| Some((t, n?)))
-            .collect()
-    };
+    let written = topics.dead_letters.keys().chain(topics.sinks.keys());
+    let message_limits = admin.message_limits(written.map(String::as_str)).await;
+    let Topics {
+        all,
+        sources,
+        global_tables,
+        sinks,
+        dead_letters,
+    } = topics;
     Ok(ClusterReport {
         brokers: brokers.len(),
-        sources: counts(sources),
-        global_tables: counts(global_tables),
-        sinks: counts(sinks),
-        dead_letters: counts(dead_letters),
+        sources,
+        global_tables,
+        sinks,
+        dead_letters,
         own_topics: Vec::new(),
         tasks: 0,
         message_limits,
         transaction_max_timeout,
-        topics,
+        topics: all,
         cluster_id,
     })
 }
@@ -167,50 +157,6 @@ pub(crate) async fn check_permissions(
         Ok(())
     })
     .await
-}
-
-fn find<'a>(
-    topics: &BTreeMap<String, i32>,
-    wanted: impl Iterator<Item = &'a str>,
-) -> BTreeMap<String, Option<i32>> {
-    wanted
-        .map(|name| (name.to_owned(), topics.get(name).copied()))
-        .collect()
-}
-
-/// Every topic that is not there, in one message; empty if all are.
-fn missing(
-    topology: &Topology,
-    sources: &BTreeMap<String, Option<i32>>,
-    sinks: &BTreeMap<String, Option<i32>>,
-) -> String {
-    let absent = |topics: &BTreeMap<String, Option<i32>>| -> BTreeSet<String> {
-        topics
-            .iter()
-            .filter(|(_, n)| n.is_none())
-            .map(|(t, _)| format!("`{t}`"))
-            .collect()
-    };
-    let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
-    let mut lines = Vec::new();
-    for (what, names) in [("source", absent(sources)), ("output", absent(sinks))] {
-        match names.len() {
-            0 => {}
-            1 => lines.push(format!(
-                "{what} topic {} does not exist; create it, or check the name",
-                list(names)
-            )),
-            _ => lines.push(format!(
-                "{what} topics {} do not exist; create them, or check the names",
-                list(names)
-            )),
-        }
-    }
-    if lines.is_empty() {
-        String::new()
-    } else {
-        format!("job `{}`: {}", topology.application_id(), lines.join("; "))
-    }
 }
 
 async fn transaction_max_timeout(admin: &Admin, broker: i32) -> Option<Duration> {

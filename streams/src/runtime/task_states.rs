@@ -112,9 +112,17 @@ mod tests {
     fn a_task_that_comes_back_has_what_was_committed_and_no_more() {
         let states = states();
         let mut state = states.take(TASK).unwrap().unwrap();
-        state.store_mut(STORE).unwrap().put(b"kept", Some(b"1"));
+        state
+            .store_mut(STORE)
+            .unwrap()
+            .put(b"kept", Some(b"1"))
+            .unwrap();
         state.apply(|_| Some(Reached::Written(5))).unwrap();
-        state.store_mut(STORE).unwrap().put(b"dropped", Some(b"1"));
+        state
+            .store_mut(STORE)
+            .unwrap()
+            .put(b"dropped", Some(b"1"))
+            .unwrap();
         states.give_back(TASK, state);
         let mut state = states.take(TASK).unwrap().unwrap();
         let store = state.store(STORE).unwrap();

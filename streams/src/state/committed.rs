@@ -35,6 +35,11 @@ impl Reached {
 pub(crate) trait Committed: Send {
     fn get(&self, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StoreError>;
 
+    /// Whether a row of that key can be kept.
+    fn takes(&self, _key: &[u8]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn scan(&self, range: &KeyRange, order: Order) -> Scan<'_>;
 
     /// How far it reaches in its changelog; `None` if the store holds nothing yet.

@@ -32,6 +32,9 @@ const _: () = assert!(ENTRY < OFFSET);
 /// Tag and partition.
 const PREFIX: usize = 5;
 
+/// The longest key of a row: the database's keys have at most 65,535 bytes, and a longer one makes it panic.
+const LONGEST_KEY: usize = u16::MAX as usize - PREFIX;
+
 /// From this size on a batch of a restore becomes a table of its own, which costs some waiting for the disk.
 const TABLE_BYTES: usize = 4 << 20;
 
@@ -207,7 +210,19 @@ impl DiskStore {
             Bound::Excluded(key) => Bound::Excluded(self.prefixed(ENTRY, key)),
             Bound::Unbounded => end,
         };
-        (prefixed(&range.from, own.from), prefixed(&range.to, own.to))
+        // No row is as long as a bound that is too long: it is above the bound if it is above the bound's beginning.
+        let cut = |bound: &Bound<Vec<u8>>| match bound {
+            Bound::Included(key) | Bound::Excluded(key) if key.len() > LONGEST_KEY => {
+                key.get(..LONGEST_KEY).map(|key| self.prefixed(ENTRY, key))
+            }
+            _ => None,
+        };
+        let from = cut(&range.from).map(Bound::Excluded);
+        let to = cut(&range.to).map(Bound::Included);
+        (
+            from.unwrap_or_else(|| prefixed(&range.from, own.from)),
+            to.unwrap_or_else(|| prefixed(&range.to, own.to)),
+        )
     }
 
     /// How far it reaches, and when that was written.
@@ -227,18 +242,21 @@ impl DiskStore {
         Ok(Some(stored))
     }
 
-    fn ingest(&self, batch: &mut RestoreBatch, offset: i64) -> fjall::Result<()> {
-        let mut table = self.keyspace.start_ingestion()?;
+    fn ingest(&self, batch: &mut RestoreBatch, offset: i64) -> Result<(), StoreError> {
+        let failed = |e: fjall::Error| self.failed("restoring", &e);
+        let mut table = self.keyspace.start_ingestion().map_err(failed)?;
         for (key, value) in batch.newest() {
+            self.takes(key)?;
             let key = self.prefixed(ENTRY, key);
             match value {
-                Some(value) => table.write(key, value)?,
-                None => table.write_tombstone(key)?,
+                Some(value) => table.write(key, value),
+                None => table.write_tombstone(key),
             }
+            .map_err(failed)?;
         }
         let reached = encode(Reached::Read(offset));
-        table.write(self.prefixed(OFFSET, &[]), reached)?;
-        table.finish()
+        let written = table.write(self.prefixed(OFFSET, &[]), reached);
+        written.and_then(|()| table.finish()).map_err(failed)
     }
 
     fn commit(&self, batch: fjall::OwnedWriteBatch) -> Result<(), StoreError> {
@@ -252,6 +270,9 @@ impl DiskStore {
 
 impl Committed for DiskStore {
     fn get(&self, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StoreError> {
+        if key.len() > LONGEST_KEY {
+            return Ok(None);
+        }
         let Read {
             key: prefixed,
             rows,
@@ -268,6 +289,22 @@ impl Committed for DiskStore {
         let value = owned(&found);
         rows.read(key, found);
         Ok(value)
+    }
+
+    fn takes(&self, key: &[u8]) -> Result<(), StoreError> {
+        if key.len() <= LONGEST_KEY {
+            return Ok(());
+        }
+        Err(StoreError {
+            store: self.name.clone(),
+            doing: "writing",
+            reason: format!(
+                "a key of {} bytes (with what the store adds to it), and a key of a store on disk has at most {LONGEST_KEY}. \
+                 Keep the store in memory (`.state_backend(StateBackend::Memory)`), or leave such records out before they \
+                 come here",
+                key.len()
+            ),
+        })
     }
 
     fn scan(&self, range: &KeyRange, order: Order) -> Scan<'_> {
@@ -305,6 +342,7 @@ impl Committed for DiskStore {
             rows,
         } = &mut *self.read.borrow_mut();
         for (key, value) in writes {
+            self.takes(key)?;
             prefixed.clear();
             self.write_prefix(ENTRY, prefixed);
             prefixed.extend_from_slice(key);
@@ -330,8 +368,7 @@ impl Committed for DiskStore {
             return self.apply(&mut batch.newest(), Some(Reached::Read(offset)));
         }
         self.read.get_mut().rows.clear();
-        let written = self.ingest(batch, offset);
-        written.map_err(|e| self.failed("restoring", &e))
+        self.ingest(batch, offset)
     }
 
     fn clear(&mut self) -> Result<(), StoreError> {
@@ -442,6 +479,40 @@ mod tests {
         store.clear().unwrap();
         assert_eq!(store.changelog_offset().unwrap(), None);
         assert!(entries(&store, &KeyRange::ALL, Order::Ascending).is_empty());
+    }
+
+    #[test]
+    fn a_key_that_is_too_long_is_refused_and_is_not_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = Disk::open(directory.path()).unwrap().store("s", 0).unwrap();
+        let key = vec![b'k'; LONGEST_KEY + 1];
+        let (longest, long) = (key.get(1..).unwrap(), key.as_slice());
+        apply(&mut store, &[(longest, Some(b"1")), (b"l", Some(b"2"))], 1);
+        assert_eq!(
+            store.get(longest).unwrap().as_deref(),
+            Some(b"1".as_slice())
+        );
+        assert_eq!(store.get(long).unwrap(), None);
+        let (from, to) = (Bound::Included(key.clone()), Bound::Unbounded);
+        let above = keys(&store, &KeyRange { from, to }, Order::Ascending);
+        assert_eq!(above, [b"l"]);
+        let (from, to) = (Bound::Unbounded, Bound::Excluded(key.clone()));
+        let below = keys(&store, &KeyRange { from, to }, Order::Ascending);
+        assert_eq!(below, [longest]);
+
+        let writes = [(long, Some(b"1".as_slice()))];
+        let applied = store.apply(&mut writes.into_iter(), None);
+        let mut batch = large(0, 10_000, b'1');
+        batch.push(StoreKind::KeyValue, long, None, 0);
+        let restored = store.restore(&mut batch, 10);
+        let put = crate::state::Store::new(Box::new(store)).put(long, None);
+        for refused in [applied, restored, put] {
+            let error = refused.unwrap_err().to_string();
+            assert!(
+                error.contains("65531 bytes") && error.contains("`s`"),
+                "{error}"
+            );
+        }
     }
 
     /// A batch that becomes a table: so many entries of 1 kB, from this one on.

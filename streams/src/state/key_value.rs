@@ -170,8 +170,7 @@ impl<K: ?Sized, V> KeyValue<K, V> {
             let (key, value) = scratch.split_at(end_of_key);
             let value = (written == Written::Bytes).then_some(value);
             first(cx, key)?;
-            cx.state.store_mut(self.id)?.put(key, value);
-            Ok(())
+            Ok(cx.state.store_mut(self.id)?.put(key, value)?)
         })
     }
 

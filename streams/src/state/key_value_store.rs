@@ -109,8 +109,7 @@ impl<K: ToOwned + ?Sized, V> KeyValueStore<K, V> {
             let written = self.serdes.write_value(cx, self.id, value, scratch)?;
             let (key, value) = scratch.split_at(end_of_key);
             let value = (written == Written::Bytes).then_some(value);
-            cx.state.store_mut(self.id)?.put(key, value);
-            Ok(())
+            Ok(cx.state.store_mut(self.id)?.put(key, value)?)
         })
     }
 
@@ -134,8 +133,7 @@ impl<K: ToOwned + ?Sized, V> KeyValueStore<K, V> {
         if known.is_some() {
             cx.task_mut().with_scratch(|cx, scratch| {
                 self.serdes.write_key(cx, self.id, key, scratch)?;
-                cx.state.store_mut(self.id)?.put(scratch, None);
-                Outcome::Ok(())
+                Outcome::Ok(cx.state.store_mut(self.id)?.put(scratch, None)?)
             })?;
         }
         Ok(known)

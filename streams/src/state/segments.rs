@@ -186,7 +186,7 @@ mod tests {
             let mut key = Vec::new();
             SEGMENTS.begin_key(time, &mut key);
             key.extend_from_slice(&time.to_be_bytes());
-            store.put(&key, Some(b"v"));
+            store.put(&key, Some(b"v")).unwrap();
         }
         live
     }

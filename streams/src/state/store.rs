@@ -63,8 +63,11 @@ impl Store {
     }
 
     /// Writes a value, or removes the entry.
-    pub(crate) fn put(&mut self, key: &[u8], value: Option<&[u8]>) {
+    pub(crate) fn put(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StoreError> {
+        // Now, and not at the checkpoint: what is in the changelog has to fit the store.
+        self.committed.takes(key)?;
         self.overlay.put(key, value);
+        Ok(())
     }
 
     /// Removes the entries in a range.
@@ -74,7 +77,7 @@ impl Store {
             .map(|entry| entry.map(|(key, _)| key.into_owned()))
             .collect();
         for key in keys? {
-            self.put(&key, None);
+            self.put(&key, None)?;
         }
         Ok(())
     }
@@ -160,9 +163,9 @@ mod tests {
             .collect();
         memory.apply(&mut committed.into_iter(), None).unwrap();
         let mut store = Store::new(Box::new(memory));
-        store.put(b"b", None);
-        store.put(b"c", Some(b"new"));
-        store.put(b"f", Some(b"new"));
+        store.put(b"b", None).unwrap();
+        store.put(b"c", Some(b"new")).unwrap();
+        store.put(b"f", Some(b"new")).unwrap();
         store
     }
 

@@ -48,8 +48,7 @@ impl<'s> TimeBuffer<'s> {
         let mut own = [&time_bytes(time), key].concat();
         let number = self.next_number(&own)?;
         own.extend_from_slice(&number.to_be_bytes());
-        self.store.put(&own, Some(value));
-        Ok(())
+        self.store.put(&own, Some(value))
     }
 
     /// Moves the time on, and takes out what has waited long enough.
@@ -74,7 +73,7 @@ impl<'s> TimeBuffer<'s> {
             due.push((key.into_owned(), value.into_owned()));
         }
         for (key, _) in &due {
-            self.store.put(key, None);
+            self.store.put(key, None)?;
         }
         let due = due.into_iter().filter_map(|(key, value)| {
             let (time, rest) = key.split_first_chunk()?;

@@ -99,9 +99,9 @@ impl<'s> Versions<'s> {
             && newest.from <= time
         {
             if newest.from < time {
-                self.write_older(newest.from, time, newest.value.as_deref());
+                self.write_older(newest.from, time, newest.value.as_deref())?;
             }
-            self.write_newest(time, value);
+            self.write_newest(time, value)?;
             return Ok(PutVersion::Newest);
         }
         let older = self.older()?;
@@ -113,21 +113,21 @@ impl<'s> Versions<'s> {
             (None, next) => next,
         };
         if let Some(before) = before {
-            self.remove_older(before);
+            self.remove_older(before)?;
             if before.from < time {
-                self.write_older(before.from, time, before.value.as_deref());
+                self.write_older(before.from, time, before.value.as_deref())?;
             }
         }
         if let Some(until) = until {
-            self.write_older(time, until, value);
+            self.write_older(time, until, value)?;
             return Ok(PutVersion::Until(until));
         }
         match value {
-            Some(_) => self.write_newest(time, value),
+            Some(_) => self.write_newest(time, value)?,
             // There is nothing to delete, but what comes late ends here.
             None => {
                 let since = older.iter().map(|version| version.to).max();
-                self.write_older(since.unwrap_or(time), time, None);
+                self.write_older(since.unwrap_or(time), time, None)?;
             }
         }
         Ok(PutVersion::Newest)
@@ -139,7 +139,7 @@ impl<'s> Versions<'s> {
         if self.observed.is_none_or(|observed| observed < time) {
             self.observed = Some(time);
             self.store.observe(time);
-            self.store.put(OBSERVED, Some(&time.to_be_bytes()));
+            self.store.put(OBSERVED, Some(&time.to_be_bytes()))?;
         }
         let first_live = self.segments.of(self.oldest());
         if self.segments.of(before) < first_live {
@@ -203,20 +203,20 @@ impl<'s> Versions<'s> {
         [segment.as_slice(), self.key, &from.to_be_bytes()].concat()
     }
 
-    fn write_newest(&mut self, from: i64, value: Option<&[u8]>) {
+    fn write_newest(&mut self, from: i64, value: Option<&[u8]>) -> Result<(), StoreError> {
         let stored = value.map(|value| [&from.to_be_bytes(), value].concat());
-        self.store.put(&self.newest_key(), stored.as_deref());
+        self.store.put(&self.newest_key(), stored.as_deref())
     }
 
-    fn write_older(&mut self, from: i64, to: i64, value: Option<&[u8]>) {
+    fn write_older(&mut self, from: i64, to: i64, value: Option<&[u8]>) -> Result<(), StoreError> {
         let (mark, value) = value.map_or((ABSENT, [].as_slice()), |value| (PRESENT, value));
         let stored = [to.to_be_bytes().as_slice(), &[mark], value].concat();
-        self.store.put(&self.older_key(from, to), Some(&stored));
+        self.store.put(&self.older_key(from, to), Some(&stored))
     }
 
-    fn remove_older(&mut self, version: &Version) {
+    fn remove_older(&mut self, version: &Version) -> Result<(), StoreError> {
         let key = self.older_key(version.from, version.to);
-        self.store.put(&key, None);
+        self.store.put(&key, None)
     }
 }
 

@@ -150,7 +150,7 @@ impl<K: ToOwned + ?Sized, V> WindowStore<K, V> {
             let store = cx.state.store_mut(self.id)?;
             if self.segments.observe(store, start, TIME_OF)? {
                 let (key, value) = scratch.split_at(end_of_key);
-                store.put(key, (written == Written::Bytes).then_some(value));
+                store.put(key, (written == Written::Bytes).then_some(value))?;
             }
             Ok(())
         })
