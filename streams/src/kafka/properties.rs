@@ -179,6 +179,10 @@ impl Properties {
         if let Some(client_id) = self.values.get("client.id") {
             config.set("client.id", format!("{client_id}-{role}"));
         }
+        // Who asks for these lines wants to see them.
+        if self.values.contains_key("debug") {
+            config.set_log_level(RDKafkaLogLevel::Debug);
+        }
         config
     }
 
@@ -285,6 +289,7 @@ impl Properties {
                 ("batch.num.messages", "100000"),
                 ("queue.buffering.max.messages", "1000000"),
                 ("queue.buffering.max.kbytes", "262144"),
+                ("connections.max.idle.ms", PRODUCER_IDLE_MS),
             ],
         );
         leave_to_members(&mut config);
@@ -318,6 +323,11 @@ impl Properties {
         config
     }
 }
+
+/// Offsets that are sent for a coordinator which has left the cluster are sent on when the connection to any broker changes,
+/// and without that never: the call does not return, whatever its timeout (librdkafka 2.12, issue 5511). A producer that waits
+/// so is silent, so its connections end after this, and come again.
+const PRODUCER_IDLE_MS: &str = "15000";
 
 /// Takes out what only a member of a group has: librdkafka holds one against the others, also in clients that are none.
 fn leave_to_members(config: &mut ClientConfig) {

@@ -106,7 +106,7 @@ impl<K: ?Sized, V> KeptTable<K, V> {
             let old = || -> Result<Option<Vec<u8>>, StoreError> {
                 let entry = entries.get(key)?;
                 Ok(entry.map(|entry| match self.sends_old_values {
-                    true => entry.into_owned(),
+                    true => entry.to_vec(),
                     false => Vec::new(),
                 }))
             };

@@ -2,9 +2,31 @@
 
 use super::{KeyRange, Order, RestoreBatch, StoreError};
 use std::borrow::Cow;
+use std::ops::Deref;
 
 /// Key and value, as a scan reads them.
 pub(crate) type Entry<'s> = Result<(Cow<'s, [u8]>, Cow<'s, [u8]>), StoreError>;
+
+/// The value of a row.
+#[derive(Debug)]
+pub(crate) enum Value<'s> {
+    /// Lent by what holds it.
+    Lent(&'s [u8]),
+    /// Shared with the database.
+    Shared(fjall::Slice),
+}
+
+impl Deref for Value<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Lent(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
 
 /// Entries in the order of their keys.
 pub(crate) type Scan<'s> = Box<dyn Iterator<Item = Entry<'s>> + 's>;
@@ -33,7 +55,7 @@ impl Reached {
 /// changelog that they reach to. The two are never apart: whatever dies, the changelog from this offset on is what the
 /// contents lack.
 pub(crate) trait Committed: Send {
-    fn get(&self, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StoreError>;
+    fn get(&self, key: &[u8]) -> Result<Option<Value<'_>>, StoreError>;
 
     /// Whether a row of that key can be kept.
     fn takes(&self, _key: &[u8]) -> Result<(), StoreError> {

@@ -10,9 +10,9 @@
 //! Other batches are handed to the operating system and not synced: a killed process loses nothing, and after a crash of the
 //! machine the changelog gives what is missing.
 
-use super::row_cache::{RowCache, RowCaches, Value};
+use super::row_cache::{RowCache, RowCaches};
 use super::{
-    Committed, KeyRange, Order, Reached, Residence, RestoreBatch, Scan, StoreError, Writes,
+    Committed, KeyRange, Order, Reached, Residence, RestoreBatch, Scan, StoreError, Value, Writes,
 };
 use fjall::compaction::Leveled;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
@@ -269,7 +269,7 @@ impl DiskStore {
 }
 
 impl Committed for DiskStore {
-    fn get(&self, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StoreError> {
+    fn get(&self, key: &[u8]) -> Result<Option<Value<'_>>, StoreError> {
         if key.len() > LONGEST_KEY {
             return Ok(None);
         }
@@ -277,18 +277,17 @@ impl Committed for DiskStore {
             key: prefixed,
             rows,
         } = &mut *self.read.borrow_mut();
-        let owned = |value: &Value| value.as_ref().map(|value| Cow::Owned(value.to_vec()));
         if let Some(known) = rows.get(key) {
-            return Ok(owned(&known));
+            return Ok(known.map(Value::Shared));
         }
         prefixed.clear();
         self.write_prefix(ENTRY, prefixed);
         prefixed.extend_from_slice(key);
         let found = self.keyspace.get(prefixed.as_slice());
         let found = found.map_err(|e| self.failed("reading", &e))?;
-        let value = owned(&found);
-        rows.read(key, found);
-        Ok(value)
+        // A copy: what was found may be a part of a block, all of which it would keep in memory.
+        rows.read(key, found.as_deref().map(fjall::Slice::from));
+        Ok(found.map(Value::Shared))
     }
 
     fn takes(&self, key: &[u8]) -> Result<(), StoreError> {
@@ -428,7 +427,7 @@ mod tests {
         let store = Disk::open(directory.path()).unwrap().store("s", 3).unwrap();
         assert_eq!(store.reached().unwrap(), Some(Reached::Written(18)));
         assert!((1..=now()).contains(&store.written_at().unwrap().unwrap()));
-        assert_eq!(store.get(b"a").unwrap(), None);
+        assert_eq!(store.get(b"a").unwrap().as_deref(), None);
         assert_eq!(store.get(b"b").unwrap().as_deref(), Some(b"2".as_slice()));
     }
 
@@ -492,7 +491,7 @@ mod tests {
             store.get(longest).unwrap().as_deref(),
             Some(b"1".as_slice())
         );
-        assert_eq!(store.get(long).unwrap(), None);
+        assert_eq!(store.get(long).unwrap().as_deref(), None);
         let (from, to) = (Bound::Included(key.clone()), Bound::Unbounded);
         let above = keys(&store, &KeyRange { from, to }, Order::Ascending);
         assert_eq!(above, [b"l"]);

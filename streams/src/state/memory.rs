@@ -1,6 +1,6 @@
 //! A store in memory, made again from its changelog after every start.
 
-use super::{Committed, KeyRange, Order, Reached, Residence, Scan, StoreError, Writes};
+use super::{Committed, KeyRange, Order, Reached, Residence, Scan, StoreError, Value, Writes};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -11,11 +11,8 @@ pub(crate) struct Memory {
 }
 
 impl Committed for Memory {
-    fn get(&self, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StoreError> {
-        Ok(self
-            .entries
-            .get(key)
-            .map(|value| Cow::Borrowed(value.as_slice())))
+    fn get(&self, key: &[u8]) -> Result<Option<Value<'_>>, StoreError> {
+        Ok(self.entries.get(key).map(|value| Value::Lent(value)))
     }
 
     fn scan(&self, range: &KeyRange, order: Order) -> Scan<'_> {

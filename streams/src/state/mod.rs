@@ -50,7 +50,7 @@ pub use windowed::{Window, Windowed};
 
 pub(crate) use backends::Backends;
 pub(crate) use changelog::REMOVALS_KEPT_MS;
-pub(crate) use committed::{Committed, Entry, Reached, Residence, Scan, Writes};
+pub(crate) use committed::{Committed, Entry, Reached, Residence, Scan, Value, Writes};
 pub(crate) use disk::Disk;
 pub(crate) use entries::{Entries, KeyAndValue};
 pub(crate) use error::StoreError;

@@ -2,6 +2,7 @@
 
 use super::{KeyRange, Order};
 use hashbrown::{DefaultHashBuilder, HashTable};
+use smallvec::SmallVec;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
@@ -21,23 +22,26 @@ pub(crate) struct Overlay {
     places: HashTable<usize>,
     hasher: DefaultHashBuilder,
     /// Where in `rows` a key's is, by the order of keys.
-    order: OnceCell<BTreeMap<Box<[u8]>, usize>>,
+    order: OnceCell<BTreeMap<Bytes, usize>>,
     bytes: usize,
     undo: Vec<Undo>,
-    spare: Vec<Vec<u8>>,
+    spare: Vec<Bytes>,
 }
+
+/// Of a key or a value. Short ones, as most are, stand in the row itself.
+type Bytes = SmallVec<[u8; 24]>;
 
 /// The newest write of a key.
 #[derive(Debug)]
 struct Row {
     hash: u64,
-    key: Box<[u8]>,
-    value: Option<Vec<u8>>,
+    key: Bytes,
+    value: Option<Bytes>,
 }
 
 impl Row {
     fn size(&self) -> usize {
-        self.key.len() + self.value.as_ref().map_or(0, Vec::len)
+        self.key.len() + self.value.as_ref().map_or(0, SmallVec::len)
     }
 
     fn as_write(&self) -> Write<'_> {
@@ -57,7 +61,7 @@ enum Undo {
     /// The row is the last one, and goes.
     Insertion,
     /// The row at this place had that value.
-    Change(usize, Option<Vec<u8>>),
+    Change(usize, Option<Bytes>),
 }
 
 impl Overlay {
@@ -71,7 +75,11 @@ impl Overlay {
     }
 
     fn place_of(&self, hash: u64, key: &[u8]) -> Option<usize> {
-        let is_it = |place: &usize| self.rows.get(*place).is_some_and(|row| *row.key == *key);
+        let is_it = |place: &usize| {
+            self.rows
+                .get(*place)
+                .is_some_and(|row| row.key.as_slice() == key)
+        };
         self.places.find(hash, is_it).copied()
     }
 
@@ -83,13 +91,13 @@ impl Overlay {
             Some(place) => self.change(place, value),
             None => self.insert(Row {
                 hash,
-                key: key.into(),
+                key: Bytes::from_slice(key),
                 value,
             }),
         }
     }
 
-    fn change(&mut self, place: usize, value: Option<Vec<u8>>) {
+    fn change(&mut self, place: usize, value: Option<Bytes>) {
         let Some(row) = self.rows.get_mut(place) else {
             return;
         };
@@ -116,7 +124,9 @@ impl Overlay {
     #[inline]
     pub(crate) fn keep(&mut self) {
         for undo in self.undo.drain(..) {
-            if let Undo::Change(_, Some(before)) = undo {
+            if let Undo::Change(_, Some(before)) = undo
+                && before.spilled()
+            {
                 self.spare.push(before);
             }
         }
@@ -146,7 +156,7 @@ impl Overlay {
             entry.remove();
         }
         if let Some(order) = self.order.get_mut() {
-            order.remove(&row.key);
+            order.remove(row.key.as_slice());
         }
     }
 
@@ -197,13 +207,16 @@ impl Overlay {
         }
     }
 
-    fn order(&self) -> &BTreeMap<Box<[u8]>, usize> {
+    fn order(&self) -> &BTreeMap<Bytes, usize> {
         let numbered = || self.rows.iter().map(|row| row.key.clone()).zip(0..);
         self.order.get_or_init(|| numbered().collect())
     }
 }
 
-fn copy(spare: &mut Vec<Vec<u8>>, bytes: &[u8]) -> Vec<u8> {
+fn copy(spare: &mut Vec<Bytes>, bytes: &[u8]) -> Bytes {
+    if bytes.len() <= Bytes::new().inline_size() {
+        return Bytes::from_slice(bytes);
+    }
     let mut copy = spare.pop().unwrap_or_default();
     copy.clear();
     copy.extend_from_slice(bytes);

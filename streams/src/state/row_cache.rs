@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const BYTES: usize = 64 << 20;
 
 /// What a row takes up beside the bytes of its key and value: its place in the map, and two allocations.
-const OVERHEAD: usize = 96;
+const OVERHEAD: usize = 112;
 
 /// Divides the memory among the stores of a process.
 #[derive(Clone, Debug, Default)]
@@ -38,28 +38,28 @@ impl RowCaches {
 }
 
 /// The value of a row; `None` where the store has no such row.
-pub(super) type Value = Option<fjall::Slice>;
+pub(super) type Row = Option<fjall::Slice>;
 
 #[derive(Debug, Default)]
 struct Generation {
-    rows: HashMap<Box<[u8]>, Value>,
+    rows: HashMap<fjall::Slice, Row>,
     bytes: usize,
 }
 
 impl Generation {
-    fn put(&mut self, key: Box<[u8]>, value: Value) {
+    fn put(&mut self, key: fjall::Slice, value: Row) {
         self.bytes += size(&key, &value);
         self.rows.insert(key, value);
     }
 
-    fn take(&mut self, key: &[u8]) -> Option<(Box<[u8]>, Value)> {
+    fn take(&mut self, key: &[u8]) -> Option<(fjall::Slice, Row)> {
         let (key, value) = self.rows.remove_entry(key)?;
         self.bytes -= size(&key, &value);
         Some((key, value))
     }
 }
 
-fn size(key: &[u8], value: &Value) -> usize {
+fn size(key: &[u8], value: &Row) -> usize {
     OVERHEAD + key.len() + value.as_ref().map_or(0, |value| value.len())
 }
 
@@ -73,7 +73,7 @@ pub(super) struct RowCache {
 
 impl RowCache {
     /// The row of a key, if it is known: `Some(None)` where the store has none.
-    pub(super) fn get(&mut self, key: &[u8]) -> Option<Value> {
+    pub(super) fn get(&mut self, key: &[u8]) -> Option<Row> {
         if let Some(value) = self.young.rows.get(key) {
             return Some(value.clone());
         }
@@ -83,12 +83,12 @@ impl RowCache {
     }
 
     /// A row was read from the store.
-    pub(super) fn read(&mut self, key: &[u8], value: Value) {
+    pub(super) fn read(&mut self, key: &[u8], value: Row) {
         self.add(key.into(), value);
     }
 
     /// A row was written to the store. Only what was read before is kept: rows that are only ever written need no room.
-    pub(super) fn written(&mut self, key: &[u8], value: &Value) {
+    pub(super) fn written(&mut self, key: &[u8], value: &Row) {
         if let Some(known) = self.young.rows.get_mut(key) {
             self.young.bytes -= size(key, known);
             self.young.bytes += size(key, value);
@@ -104,7 +104,7 @@ impl RowCache {
         self.old = Generation::default();
     }
 
-    fn add(&mut self, key: Box<[u8]>, value: Value) {
+    fn add(&mut self, key: fjall::Slice, value: Row) {
         if self.young.bytes + size(&key, &value) > self.caches.share() {
             self.old = std::mem::take(&mut self.young);
         }
@@ -122,7 +122,7 @@ impl Drop for RowCache {
 mod tests {
     use super::*;
 
-    fn value(bytes: &[u8]) -> Value {
+    fn value(bytes: &[u8]) -> Row {
         Some(fjall::Slice::from(bytes))
     }
 

@@ -1,6 +1,6 @@
 //! A store: what is committed, and what was written since.
 
-use super::{Committed, Entry, KeyRange, Order, Overlay, Scan, StoreError};
+use super::{Committed, Entry, KeyRange, Order, Overlay, Scan, StoreError, Value};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::iter::Peekable;
@@ -55,9 +55,9 @@ impl Store {
         self.observed = ObservedTime::default();
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StoreError> {
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Value<'_>>, StoreError> {
         match self.overlay.get(key) {
-            Some(written) => Ok(written.map(Cow::Borrowed)),
+            Some(written) => Ok(written.map(Value::Lent)),
             None => self.committed.get(key),
         }
     }
@@ -187,9 +187,9 @@ mod tests {
     fn what_was_written_wins() {
         let store = store();
         assert_eq!(store.get(b"a").unwrap().as_deref(), Some(b"old".as_slice()));
-        assert_eq!(store.get(b"b").unwrap(), None);
+        assert_eq!(store.get(b"b").unwrap().as_deref(), None);
         assert_eq!(store.get(b"c").unwrap().as_deref(), Some(b"new".as_slice()));
-        assert_eq!(store.get(b"z").unwrap(), None);
+        assert_eq!(store.get(b"z").unwrap().as_deref(), None);
     }
 
     #[test]

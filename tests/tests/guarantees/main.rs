@@ -14,4 +14,5 @@ mod members;
 mod outputs;
 mod positions;
 mod records;
+mod rolling_restart;
 mod topics;
