@@ -38,7 +38,7 @@ pub(crate) fn replication(nodes: usize) -> [(&'static str, String); 5] {
 const PORTS: (u64, u64) = (20_000, 32_000);
 
 /// Ports that differ and that nobody listens on.
-pub(crate) fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
+pub(crate) fn free_ports(count: usize) -> Vec<u16> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_nanos());
@@ -46,13 +46,15 @@ pub(crate) fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
         u64::try_from(now & u128::from(u64::MAX)).unwrap_or(0) ^ u64::from(std::process::id()),
     );
     // All are held until all are found, so that they differ.
-    let listeners = [(); COUNT].map(|()| {
+    let listen = |_| {
         (0..1_000)
             .find_map(|_| {
                 let port = u16::try_from(random.between(PORTS.0, PORTS.1)).ok()?;
                 TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()
             })
             .expect("a free port")
-    });
-    listeners.map(|listener| listener.local_addr().expect("a bound port").port())
+    };
+    let listeners: Vec<TcpListener> = (0..count).map(listen).collect();
+    let port = |listener: &TcpListener| listener.local_addr().expect("a bound port").port();
+    listeners.iter().map(port).collect()
 }

@@ -29,7 +29,7 @@ pub(crate) struct Docker {
 impl Docker {
     /// Starts a container and waits until it answers.
     pub(crate) fn start(settings: &[(&str, &str)]) -> Docker {
-        let [port] = free_ports();
+        let port = free_ports(1).first().copied().expect("a port");
         let name = format!("streams-tests-{}-{port}", std::process::id());
         // Before the container: the process may be killed while it starts.
         let guard = Guard::of(&name);
@@ -39,11 +39,11 @@ impl Docker {
             .with_container_name(name)
             .with_mapped_port(port, KAFKA_PORT)
             .with_startup_timeout(START_DEADLINE);
-        for (name, value) in SETTINGS.iter().chain(settings) {
-            request = request.with_env_var(variable(name), *value);
-        }
         for (name, value) in replication(1) {
             request = request.with_env_var(variable(name), value);
+        }
+        for (name, value) in SETTINGS.iter().chain(settings) {
+            request = request.with_env_var(variable(name), *value);
         }
         let container = request.start().expect(
             "a container of apache/kafka starts (TEST_KAFKA=docker needs a Docker daemon and the image)",

@@ -56,14 +56,14 @@ impl ApacheKafka {
     /// Starts nodes on free ports and waits until each answers.
     pub(crate) fn start(options: &Options<'_>) -> ApacheKafka {
         let libs = libs();
-        let ports = (0..options.nodes.get()).map(|_| free_ports());
-        let ports: Vec<[u16; 2]> = ports.collect();
+        let ports = free_ports(2 * options.nodes.get());
         let mut nodes: Vec<Node> = (1..)
-            .zip(&ports)
-            .map(|(id, [port, _])| Node::new(libs.clone(), id, *port))
+            .zip(ports.chunks(2))
+            .map(|(id, ports)| Node::new(libs.clone(), id, ports))
             .collect();
+        let voters: Vec<String> = nodes.iter().map(Node::voter).collect();
         for node in &mut nodes {
-            node.format(&properties(node, &ports, options), options.credentials);
+            node.format(&properties(node, &voters, options), options.credentials);
             node.spawn();
         }
         for node in &mut nodes {
@@ -103,10 +103,15 @@ struct Node {
     directory: TempDir,
     libs: PathBuf,
     port: u16,
+    controller_port: u16,
 }
 
 impl Node {
-    fn new(libs: PathBuf, id: usize, port: u16) -> Node {
+    /// With a port for clients and one for the other nodes.
+    fn new(libs: PathBuf, id: usize, ports: &[u16]) -> Node {
+        let &[port, controller_port] = ports else {
+            panic!("a node has two ports");
+        };
         let directory = tempfile::Builder::new()
             .prefix("kafka-")
             .tempdir()
@@ -117,7 +122,13 @@ impl Node {
             directory,
             libs,
             port,
+            controller_port,
         }
+    }
+
+    /// As `controller.quorum.voters` names it.
+    fn voter(&self) -> String {
+        format!("{}@127.0.0.1:{}", self.id, self.controller_port)
     }
 
     fn address(&self) -> String {
@@ -221,9 +232,12 @@ impl Node {
     }
 }
 
-/// Of each node the ports for clients and for the other nodes.
-fn properties(node: &Node, ports: &[[u16; 2]], options: &Options<'_>) -> String {
-    let Node { id, port, .. } = node;
+fn properties(node: &Node, voters: &[String], options: &Options<'_>) -> String {
+    let Node {
+        id,
+        controller_port,
+        ..
+    } = node;
     let listeners = [
         Some(format!("PLAINTEXT://{}", node.address())),
         options.listener.map(str::to_owned),
@@ -233,12 +247,6 @@ fn properties(node: &Node, ports: &[[u16; 2]], options: &Options<'_>) -> String 
         .flatten()
         .collect::<Vec<_>>()
         .join(",");
-    let voters: Vec<String> = (1..)
-        .zip(ports)
-        .map(|(id, [_, controller]): (usize, _)| format!("{id}@127.0.0.1:{controller}"))
-        .collect();
-    let own = ports.iter().find(|[of_node, _]| of_node == port);
-    let controller_port = own.map_or(0, |[_, controller]| *controller);
     let mut properties = format!(
         "process.roles=broker,controller
 node.id={id}
@@ -252,7 +260,7 @@ log.dirs={directory}/data
         voters = voters.join(","),
         directory = node.directory.path().display()
     );
-    let replication = replication(ports.len());
+    let replication = replication(voters.len());
     let replication = replication
         .iter()
         .map(|(name, value)| (*name, value.as_str()));

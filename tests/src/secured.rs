@@ -36,7 +36,7 @@ impl SecuredKafka {
             .expect("a directory for keys");
         let store = directory.path().join("broker.p12");
         make_certificate(&store, &certificate(directory.path()));
-        let [port] = free_ports();
+        let port = free_ports(1).first().copied().expect("a port");
         let cluster = TestCluster::jvm(&Options {
             settings: &[
                 ("sasl.enabled.mechanisms", "SCRAM-SHA-512"),

@@ -107,8 +107,9 @@ fn learn_of_partitions<C: ClientContext>(client: &Client<C>, timeout: Duration) 
 
 /// What may be behind committed offsets that do not come. The client asks for offsets that no open transaction is about to
 /// change (KIP-447), and asks again without a word for as long as there is one.
-const HELD: &str = "either no broker answers, or an open transaction of this group holds them. One that stays open longer than \
-                    its timeout was left behind by a broker: `kafka-transactions.sh find-hanging` finds it, and `abort` ends it";
+const HELD: &str = "either the group's coordinator does not answer, or an open transaction holds them. One that stays open long \
+                    after its timeout was left behind by a broker: `kafka-transactions.sh find-hanging --broker-id <id> \
+                    --max-transaction-timeout <minutes>` finds it, and `abort` ends it";
 
 /// The group's committed offsets; waits for transactions that are being completed.
 pub(super) fn committed<C: ConsumerContext>(

@@ -246,12 +246,16 @@ impl Producer {
     }
 
     /// Reads the client's debug log until the producer's id and epoch have been told in it, which is soon after
-    /// [`init_transactions`](Self::init_transactions); then turns that log down, since each line of it is an event to serve.
+    /// [`init_transactions`](Self::init_transactions).
     pub(crate) fn wait_for_identity(&self, timeout: Duration) {
         let deadline = Instant::now() + timeout;
         while self.identity().is_none() && Instant::now() < deadline {
             self.client.poll(Duration::from_millis(1));
         }
+    }
+
+    /// Turns the client's debug log down: each line of it is an event to serve.
+    pub(crate) fn quieten(&self) {
         // SAFETY: the client is alive.
         unsafe {
             sys::rd_kafka_set_log_level(

@@ -180,10 +180,15 @@ impl Properties {
             config.set("client.id", format!("{client_id}-{role}"));
         }
         // Who asks for these lines wants to see them.
-        if self.values.contains_key("debug") {
+        if self.shows_debug_lines() {
             config.set_log_level(RDKafkaLogLevel::Debug);
         }
         config
+    }
+
+    /// Whether the user has asked for the clients' debug lines.
+    pub(crate) fn shows_debug_lines(&self) -> bool {
+        self.values.contains_key("debug")
     }
 
     /// For metadata, topics and offsets.
@@ -200,7 +205,9 @@ impl Properties {
         let mut config = self.admin();
         // Here it is what there is to tell.
         config.set("log.connection.close", "true");
-        config.set_log_level(RDKafkaLogLevel::Info);
+        if !self.shows_debug_lines() {
+            config.set_log_level(RDKafkaLogLevel::Info);
+        }
         let own = ["reconnect.backoff.ms", "reconnect.backoff.max.ms"];
         if !own.iter().any(|key| self.values.contains_key(*key)) {
             config.set("reconnect.backoff.max.ms", "500");
@@ -289,7 +296,6 @@ impl Properties {
                 ("batch.num.messages", "100000"),
                 ("queue.buffering.max.messages", "1000000"),
                 ("queue.buffering.max.kbytes", "262144"),
-                ("connections.max.idle.ms", PRODUCER_IDLE_MS),
             ],
         );
         leave_to_members(&mut config);
@@ -320,6 +326,9 @@ impl Properties {
             .set("debug", debug_with_eos(self.values.get("debug")))
             .set("transactional.id", transactional_id)
             .set("transaction.timeout.ms", timeout.as_millis().to_string());
+        if !self.values.contains_key(IDLE) {
+            config.set(IDLE, PRODUCER_IDLE_MS);
+        }
         config
     }
 }
@@ -328,6 +337,8 @@ impl Properties {
 /// and without that never: the call does not return, whatever its timeout (librdkafka 2.12, issue 5511). A producer that waits
 /// so is silent, so its connections end after this, and come again.
 const PRODUCER_IDLE_MS: &str = "15000";
+
+const IDLE: &str = "connections.max.idle.ms";
 
 /// Takes out what only a member of a group has: librdkafka holds one against the others, also in clients that are none.
 fn leave_to_members(config: &mut ClientConfig) {

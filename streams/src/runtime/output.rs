@@ -456,6 +456,9 @@ fn start_producer(
                 match patience.repeat(|wait| producer.init_transactions(wait)) {
                     Ok(()) => {
                         producer.wait_for_identity(Duration::from_millis(500));
+                        if !properties.shows_debug_lines() {
+                            producer.quieten();
+                        }
                         Ok(producer)
                     }
                     Err(error) if error.remedy() == Remedy::Replace => {

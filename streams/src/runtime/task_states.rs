@@ -72,6 +72,7 @@ impl TaskStates {
     /// Gives a task's state back, without what is not committed.
     pub(crate) fn give_back(&self, task: TaskId, mut state: TaskState) {
         state.discard();
+        state.rest();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(task, Place::Here(state, Instant::now()));
     }

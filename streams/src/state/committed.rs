@@ -89,6 +89,9 @@ pub(crate) trait Committed: Send {
     /// without an offset, which is made again too.
     fn clear(&mut self) -> Result<(), StoreError>;
 
+    /// Gives memory back that only makes reading faster: nobody will read it for a while.
+    fn rest(&mut self) {}
+
     /// What its contents take up in this process's memory for as long as it is open.
     fn residence(&self) -> Residence;
 }

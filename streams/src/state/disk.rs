@@ -259,6 +259,31 @@ impl DiskStore {
         written.and_then(|()| table.finish()).map_err(failed)
     }
 
+    /// Writes these entries and how far they reach. After an error the rows in memory may be ahead of the disk.
+    fn write(&self, writes: Writes<'_, '_>, reached: Option<Reached>) -> Result<(), StoreError> {
+        let mut batch = self.batch();
+        let Read {
+            key: prefixed,
+            rows,
+        } = &mut *self.read.borrow_mut();
+        for (key, value) in writes {
+            self.takes(key)?;
+            prefixed.clear();
+            self.write_prefix(ENTRY, prefixed);
+            prefixed.extend_from_slice(key);
+            let value = value.map(fjall::Slice::from);
+            rows.written(key, &value);
+            match value {
+                Some(value) => batch.insert(&self.keyspace, prefixed.as_slice(), value),
+                None => batch.remove(&self.keyspace, prefixed.as_slice()),
+            }
+        }
+        if let Some(reached) = reached {
+            batch.insert(&self.keyspace, self.prefixed(OFFSET, &[]), encode(reached));
+        }
+        self.commit(batch)
+    }
+
     fn commit(&self, batch: fjall::OwnedWriteBatch) -> Result<(), StoreError> {
         batch.commit().map_err(|e| self.failed("writing", &e))
     }
@@ -299,8 +324,7 @@ impl Committed for DiskStore {
             doing: "writing",
             reason: format!(
                 "a key of {} bytes (with what the store adds to it), and a key of a store on disk has at most {LONGEST_KEY}. \
-                 Keep the store in memory (`.state_backend(StateBackend::Memory)`), or leave such records out before they \
-                 come here",
+                 Keep the store in memory (`.state_backend(StateBackend::Memory)`), or see that no such record comes to it",
                 key.len()
             ),
         })
@@ -335,43 +359,23 @@ impl Committed for DiskStore {
         writes: Writes<'_, '_>,
         reached: Option<Reached>,
     ) -> Result<(), StoreError> {
-        let mut batch = self.batch();
-        let Read {
-            key: prefixed,
-            rows,
-        } = &mut *self.read.borrow_mut();
-        for (key, value) in writes {
-            self.takes(key)?;
-            prefixed.clear();
-            self.write_prefix(ENTRY, prefixed);
-            prefixed.extend_from_slice(key);
-            let value = value.map(fjall::Slice::from);
-            rows.written(key, &value);
-            match value {
-                Some(value) => batch.insert(&self.keyspace, prefixed.as_slice(), value),
-                None => batch.remove(&self.keyspace, prefixed.as_slice()),
-            }
+        let applied = self.write(writes, reached);
+        if applied.is_err() {
+            self.rest();
         }
-        if let Some(reached) = reached {
-            batch.insert(&self.keyspace, self.prefixed(OFFSET, &[]), encode(reached));
-        }
-        let committed = self.commit(batch);
-        if committed.is_err() {
-            rows.clear();
-        }
-        committed
+        applied
     }
 
     fn restore(&mut self, batch: &mut RestoreBatch, offset: i64) -> Result<(), StoreError> {
         if batch.bytes() < TABLE_BYTES {
             return self.apply(&mut batch.newest(), Some(Reached::Read(offset)));
         }
-        self.read.get_mut().rows.clear();
+        self.rest();
         self.ingest(batch, offset)
     }
 
     fn clear(&mut self) -> Result<(), StoreError> {
-        self.read.get_mut().rows.clear();
+        self.rest();
         let mut batch = self.batch();
         // The offset goes first: it must never stand for entries that are no longer there.
         batch.remove(&self.keyspace, self.prefixed(OFFSET, &[]));
@@ -383,6 +387,10 @@ impl Committed for DiskStore {
             }
         }
         self.commit(batch)
+    }
+
+    fn rest(&mut self) {
+        self.read.get_mut().rows.clear();
     }
 
     fn residence(&self) -> Residence {
@@ -478,6 +486,34 @@ mod tests {
         store.clear().unwrap();
         assert_eq!(store.changelog_offset().unwrap(), None);
         assert!(entries(&store, &KeyRange::ALL, Order::Ascending).is_empty());
+    }
+
+    #[test]
+    fn a_row_that_was_read_is_read_as_it_was_last_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = Disk::open(directory.path()).unwrap().store("s", 0).unwrap();
+        let key = 7_u32.to_be_bytes();
+        let first = |store: &DiskStore| {
+            let found = store.get(&key).unwrap();
+            found.map(|value| value.first().copied().unwrap())
+        };
+        assert_eq!(first(&store), None);
+        apply(&mut store, &[(&key, Some(b"1"))], 1);
+        assert_eq!(first(&store), Some(b'1'));
+        apply(&mut store, &[(&key, None)], 2);
+        assert_eq!(first(&store), None);
+        let mut batch = RestoreBatch::default();
+        batch.push(StoreKind::KeyValue, &key, Some(b"3"), 0);
+        store.restore(&mut batch, 3).unwrap();
+        assert_eq!(first(&store), Some(b'3'));
+        store.restore(&mut large(0, 10_000, b'4'), 4).unwrap();
+        assert_eq!(first(&store), Some(b'4'));
+        let long = vec![b'k'; LONGEST_KEY + 1];
+        let writes = [(key.as_slice(), Some(b"5".as_slice())), (&long, None)];
+        store.apply(&mut writes.into_iter(), None).unwrap_err();
+        assert_eq!(first(&store), Some(b'4'), "a batch that was refused");
+        store.clear().unwrap();
+        assert_eq!(first(&store), None);
     }
 
     #[test]

@@ -28,6 +28,9 @@ pub(crate) struct Overlay {
     spare: Vec<Bytes>,
 }
 
+/// An overlay that had more rows than this gives their memory back when it is emptied, if it has now used a part of it only.
+const MANY_ROWS: usize = 65_536;
+
 /// Of a key or a value. Short ones, as most are, stand in the row itself.
 type Bytes = SmallVec<[u8; 24]>;
 
@@ -162,10 +165,15 @@ impl Overlay {
 
     /// Forgets everything: it was applied, or the transaction was aborted.
     pub(crate) fn clear(&mut self) {
+        let used = self.rows.len();
         self.undo.clear();
         self.spare.clear();
         self.rows.clear();
         self.places.clear();
+        if self.rows.capacity() > MANY_ROWS.max(4 * used) {
+            self.rows.shrink_to(used);
+            self.places.shrink_to(used, |_| 0);
+        }
         if let Some(order) = self.order.get_mut() {
             order.clear();
         }
@@ -299,6 +307,46 @@ mod tests {
         overlay.clear();
         overlay.put(b"e", None);
         assert_eq!(range(&overlay), [b"e"]);
+    }
+
+    #[test]
+    fn long_values_and_short_ones_come_back_and_their_memory_is_used_again() {
+        let mut overlay = Overlay::default();
+        let (short, long, longer) = ([1; 3], [2; 100], [3; 200]);
+        for value in [short.as_slice(), &long, &short, &longer] {
+            overlay.put(&long, Some(value));
+            overlay.keep();
+        }
+        overlay.put(&long, Some(&long));
+        overlay.put(&long, None);
+        overlay.put(&long, Some(&short));
+        assert_eq!(overlay.bytes(), 103);
+        overlay.rollback();
+        assert_eq!(overlay.get(&long), Some(Some(longer.as_slice())));
+        assert_eq!(overlay.bytes(), 300);
+        overlay.put(&long, Some(&long));
+        overlay.keep();
+        assert_eq!(overlay.spare.len(), 1);
+        overlay.put(&long, Some(&longer));
+        assert!(overlay.spare.is_empty());
+        assert_eq!(overlay.get(&long), Some(Some(longer.as_slice())));
+    }
+
+    #[test]
+    fn memory_of_many_rows_is_given_back_when_few_are_written() {
+        let mut overlay = Overlay::default();
+        let put = |overlay: &mut Overlay, count: u32| {
+            for key in 0..count {
+                overlay.put(&key.to_be_bytes(), None);
+                overlay.keep();
+            }
+            overlay.clear();
+        };
+        put(&mut overlay, 200_000);
+        put(&mut overlay, 150_000);
+        assert!(overlay.rows.capacity() >= 200_000);
+        put(&mut overlay, 10);
+        assert!(overlay.rows.capacity() < 1_000 && overlay.places.capacity() < 1_000);
     }
 
     #[test]

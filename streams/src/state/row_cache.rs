@@ -8,33 +8,41 @@ use hashbrown::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What the rows of all stores of a process may take up in memory.
+/// What the rows of all stores of a job may take up in memory, about: a store that has had more for itself gives it up with the
+/// next rows that it reads.
 const BYTES: usize = 64 << 20;
 
 /// What a row takes up beside the bytes of its key and value: its place in the map, and two allocations.
 const OVERHEAD: usize = 112;
 
-/// Divides the memory among the stores of a process.
+/// Divides the memory among the stores of a job that hold rows: those that are only scanned or written hold none.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RowCaches {
-    open: Arc<AtomicUsize>,
+    in_use: Arc<AtomicUsize>,
 }
 
 impl RowCaches {
-    /// The cache of one more store.
+    /// The cache of a store.
     pub(super) fn open(&self) -> RowCache {
-        self.open.fetch_add(1, Ordering::Relaxed);
         RowCache {
             young: Generation::default(),
             old: Generation::default(),
             caches: self.clone(),
+            state: Use::None,
         }
     }
 
     /// What a generation of each store may hold.
     fn share(&self) -> usize {
-        BYTES / self.open.load(Ordering::Relaxed).max(1) / 2
+        BYTES / self.in_use.load(Ordering::Relaxed).max(1) / 2
     }
+}
+
+/// Whether a cache counts among those that hold rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    None,
+    Counted,
 }
 
 /// The value of a row; `None` where the store has no such row.
@@ -69,6 +77,7 @@ pub(super) struct RowCache {
     young: Generation,
     old: Generation,
     caches: RowCaches,
+    state: Use,
 }
 
 impl RowCache {
@@ -93,6 +102,10 @@ impl RowCache {
             self.young.bytes -= size(key, known);
             self.young.bytes += size(key, value);
             known.clone_from(value);
+            // It may have grown.
+            if self.young.bytes > self.caches.share() {
+                self.old = std::mem::take(&mut self.young);
+            }
         } else if let Some((key, _)) = self.old.take(key) {
             self.add(key, value.clone());
         }
@@ -102,19 +115,29 @@ impl RowCache {
     pub(super) fn clear(&mut self) {
         self.young = Generation::default();
         self.old = Generation::default();
+        if std::mem::replace(&mut self.state, Use::None) == Use::Counted {
+            self.caches.in_use.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     fn add(&mut self, key: fjall::Slice, value: Row) {
-        if self.young.bytes + size(&key, &value) > self.caches.share() {
+        if std::mem::replace(&mut self.state, Use::Counted) == Use::None {
+            self.caches.in_use.fetch_add(1, Ordering::Relaxed);
+        }
+        let (size, share) = (size(&key, &value), self.caches.share());
+        if self.young.bytes + size > share {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.put(key, value);
+        // One that would not leave room for others is read again.
+        if size <= share / 2 {
+            self.young.put(key, value);
+        }
     }
 }
 
 impl Drop for RowCache {
     fn drop(&mut self) {
-        self.caches.open.fetch_sub(1, Ordering::Relaxed);
+        self.clear();
     }
 }
 
@@ -153,7 +176,11 @@ mod tests {
     fn rows_that_are_used_outlive_rows_that_are_not_and_all_keep_to_the_limit() {
         let caches = RowCaches::default();
         let mut cache = caches.open();
-        let _others: Vec<RowCache> = (0..63).map(|_| caches.open()).collect();
+        let mut others: Vec<RowCache> = (0..63).map(|_| caches.open()).collect();
+        for other in &mut others {
+            other.read(b"row", None);
+        }
+        cache.read(b"row", None);
         assert_eq!(caches.share(), 512 << 10);
         cache.read(b"used", value(b"0"));
         cache.read(b"not used", value(b"0"));
@@ -177,6 +204,27 @@ mod tests {
         cache.written(b"a", &value(b"2"));
         assert_eq!(cache.get(b"a"), Some(value(b"2")));
         drop(cache);
-        assert_eq!(caches.open.load(Ordering::Relaxed), 0);
+        assert_eq!(caches.in_use.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn rows_that_grow_keep_to_the_limit() {
+        let caches = RowCaches::default();
+        let mut cache = caches.open();
+        let keys: Vec<[u8; 4]> = (0..10_000_u32).map(u32::to_be_bytes).collect();
+        for key in &keys {
+            cache.read(key, value(b"1"));
+        }
+        let grown = value(&[7; 10_000]);
+        for key in &keys {
+            cache.written(key, &grown);
+            assert!(cache.young.bytes + cache.old.bytes <= BYTES);
+        }
+        assert_eq!(held(&cache), cache.young.bytes + cache.old.bytes);
+        let huge = value(&vec![7; BYTES / 2]);
+        cache.read(b"huge", huge.clone());
+        cache.written(&[0; 4], &huge);
+        assert_eq!(cache.get(b"huge"), None);
+        assert!(held(&cache) <= BYTES);
     }
 }

@@ -55,6 +55,16 @@ impl Store {
         self.observed = ObservedTime::default();
     }
 
+    /// Whether a row of that key can be kept.
+    pub(super) fn takes(&self, key: &[u8]) -> Result<(), StoreError> {
+        self.committed.takes(key)
+    }
+
+    /// Nobody will use it for a while: memory that it can do without is given back.
+    pub(super) fn rest(&mut self) {
+        self.committed.rest();
+    }
+
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Value<'_>>, StoreError> {
         match self.overlay.get(key) {
             Some(written) => Ok(written.map(Value::Lent)),
@@ -65,7 +75,7 @@ impl Store {
     /// Writes a value, or removes the entry.
     pub(crate) fn put(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StoreError> {
         // Now, and not at the checkpoint: what is in the changelog has to fit the store.
-        self.committed.takes(key)?;
+        self.takes(key)?;
         self.overlay.put(key, value);
         Ok(())
     }

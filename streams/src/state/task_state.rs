@@ -116,6 +116,11 @@ impl TaskState {
         self.iter_mut().for_each(Store::discard);
     }
 
+    /// Nobody will use it for a while: memory that it can do without is given back.
+    pub(crate) fn rest(&mut self) {
+        self.iter_mut().for_each(Store::rest);
+    }
+
     /// The bytes that are not applied yet.
     pub(crate) fn unapplied_bytes(&self) -> usize {
         self.iter().map(|(_, store)| store.overlay.bytes()).sum()

@@ -93,6 +93,8 @@ impl<'s> Versions<'s> {
         if time < self.oldest() {
             return Ok(PutVersion::Refused);
         }
+        // The longest key that this row will ever have: one that can be written can be overwritten too.
+        self.store.takes(&self.older_key(time, time))?;
         self.observe(time)?;
         let newest = self.newest()?;
         if let Some(newest) = &newest

@@ -68,7 +68,9 @@ fn read_behind_deleted_records(
 fn offsets_that_an_open_transaction_holds_are_waited_for_and_that_is_told() {
     let mut fixture = Fixture::new(1);
     fixture.produce(1, 20);
-    let held = Sender::transactional(fixture.cluster, &fixture.cluster.unique("held"), &[]);
+    // Longer than the job takes to tell.
+    let timeout = ("transaction.timeout.ms", "300000");
+    let held = Sender::transactional(fixture.cluster, &fixture.cluster.unique("held"), &[timeout]);
     let member = Member::join(fixture.cluster, &fixture.application, &[], &[]);
     let mut offsets = TopicPartitionList::new();
     offsets

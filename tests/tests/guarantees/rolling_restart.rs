@@ -7,7 +7,7 @@ use streams_tests::{Oracle, Sender, TestCluster, wait_until};
 
 const PARTITIONS: i32 = 3;
 
-/// Each node leads the group once at most, and has taken the lead from another one before.
+/// Each of three nodes.
 const RESTARTS: usize = 3;
 
 #[test]
@@ -26,13 +26,13 @@ fn a_job_outlives_the_restart_of_each_node() {
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| write_until(&cluster, &fixture.input, &is_over));
+        let _over = SetAtTheEnd(&is_over);
         for _ in 0..RESTARTS {
             cluster.restart();
             // A checkpoint that was begun in the meantime is through, or another one is.
             let before = fixture.outputs().len();
             wait_until("the job goes on", SOON, || fixture.outputs().len() > before);
         }
-        is_over.store(true, Ordering::Relaxed);
     });
     let inputs = fixture.inputs();
     wait_until("all is copied", SOON, || {
@@ -40,6 +40,15 @@ fn a_job_outlives_the_restart_of_each_node() {
     });
     fixture.stop(handle);
     Oracle::exactly_once(&inputs, &fixture.outputs());
+}
+
+/// Ends the writer, also where the test fails.
+struct SetAtTheEnd<'a>(&'a AtomicBool);
+
+impl Drop for SetAtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn write_until(cluster: &TestCluster, topic: &str, is_over: &AtomicBool) {
