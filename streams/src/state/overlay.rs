@@ -304,6 +304,8 @@ mod tests {
         assert_eq!(range(&overlay), [b"a", b"b", b"c", b"d"]);
         overlay.rollback();
         assert_eq!(range(&overlay), [b"b", b"d"]);
+        overlay.put(b"f", None);
+        assert_eq!(range(&overlay), [b"b", b"d", b"f"]);
         overlay.clear();
         overlay.put(b"e", None);
         assert_eq!(range(&overlay), [b"e"]);
