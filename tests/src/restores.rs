@@ -13,7 +13,7 @@ pub struct ToldRestore {
     pub records: u64,
     /// The offset that the last checkpoint which this instance has applied, or its last restore, had reached; 0 before any.
     pub applied: i64,
-    /// Where the changelog, or a restore that was suspended, ended.
+    /// How far it read, which may be beyond where the changelog ended when it began.
     pub end: i64,
 }
 

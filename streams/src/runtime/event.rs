@@ -68,9 +68,9 @@ pub struct Restore {
     pub changelog: String,
     /// The offset up to which the store had been written.
     pub from: i64,
-    /// The offset where it is read on.
+    /// The offset where it is read on. It may be behind the end: what is written meanwhile is read along.
     pub position: i64,
-    /// The offset where the changelog ends.
+    /// The offset where the changelog ended when the restore began.
     pub end: i64,
     /// Records read.
     pub records: u64,
@@ -329,7 +329,7 @@ fn log_restore(restore: &Restore) {
             );
         }
         RestoreStatus::Completed => tracing::info!(
-            "thread {thread}: store `{store}` of task {task} is restored: {records} records of {changelog} from offset {from} to {end} in {took:.0?}"
+            "thread {thread}: store `{store}` of task {task} is restored: {records} records of {changelog} from offset {from} to {position} in {took:.0?}"
         ),
         RestoreStatus::Suspended => tracing::info!(
             "thread {thread}: the restore of store `{store}` of task {task} is suspended: {records} records of {changelog} from offset {from} to {position} in {took:.0?}, of {end}"
