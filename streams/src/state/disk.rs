@@ -9,6 +9,9 @@
 //!
 //! Other batches are handed to the operating system and not synced: a killed process loses nothing, and after a crash of the
 //! machine the changelog gives what is missing.
+//!
+//! Rows that are in use are in memory too (`row_cache`): whatever is read from the database is remembered, and what is written
+//! to it corrects what is remembered.
 
 use super::row_cache::{RowCache, RowCaches};
 use super::{

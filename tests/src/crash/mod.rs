@@ -83,7 +83,7 @@ impl std::fmt::Display for Tally {
 }
 
 /// Runs the plan with `program`, which takes its topics from `CRASH_INPUT` and `CRASH_OUTPUT` and its name from
-/// `CRASH_APPLICATION_ID`, on `cluster`, whose broker is restarted once if it is the test's own.
+/// `CRASH_APPLICATION_ID`, on `cluster`, of which a node is restarted once if it is the test's own.
 ///
 /// # Panics
 ///
