@@ -13,6 +13,7 @@ use kafka_protocol::ResponseError;
 use crate::budget::Budget;
 use crate::clock::{Clock, Millis};
 use crate::groups::Groups;
+use crate::log::batch::Marker;
 use crate::sessions::Sessions;
 use crate::settings::Settings;
 use crate::topics::{Refused, Topic, Topics, is_internal};
@@ -213,10 +214,16 @@ impl Broker {
     fn carry_out(&mut self, ending: &Ending) {
         let now = self.now();
         let producer = ending.producer;
+        let marker = Marker {
+            producer_id: producer.id,
+            producer_epoch: producer.epoch,
+            outcome: ending.outcome,
+            coordinator_epoch: self.transactions.epoch(),
+        };
         for (topic, partitions) in &ending.partitions {
             for partition in partitions {
                 if let Some(log) = self.topics.log_mut(topic, *partition) {
-                    log.append_marker(producer.id, producer.epoch, ending.outcome, now);
+                    log.append_marker(marker, now);
                 }
             }
         }
@@ -239,10 +246,13 @@ impl Broker {
         self.decided.clear();
     }
 
-    /// As after a restart: what was written is there, what was going on in memory is not.
+    /// As after a restart: what was written is there, what was going on in memory is not, and each partition has a new
+    /// leader, though it is the same broker.
     pub(crate) fn restarted(&mut self) {
         let now = self.now();
         let decided = std::mem::take(&mut self.decided);
+        self.topics.restarted();
+        self.transactions.restarted();
         decided
             .iter()
             .for_each(|(_, ending)| self.carry_out(ending));

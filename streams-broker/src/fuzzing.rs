@@ -15,7 +15,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::api::{self, Connection};
 use crate::broker::{Broker, Limits, Node};
-use crate::log::batch::{Batch, Outcome};
+use crate::log::batch::{Batch, Marker, Outcome};
 use crate::log::codec::compress;
 use crate::log::{
     Admission, Beginning, Compaction, Isolation, Limit, Log, Offered, Reach, SegmentLimits,
@@ -85,7 +85,7 @@ pub fn batch_seeds() -> &'static [Vec<u8>] {
 }
 
 fn accepted_batches() -> Vec<Vec<u8>> {
-    let marker = Batch::marker(1, 0, Outcome::Commit, 1_000);
+    let marker = Batch::marker(Marker::of(1, 0, Outcome::Commit), 1_000);
     let (header, record) = marker.bytes.split_at(61);
     let batch = |codec: u8| {
         let mut batch = header.to_vec();
@@ -153,7 +153,8 @@ fn look_into(log: &mut Log, offered: &Offered) {
     };
     let _ = log.find_by_time(batch.max_timestamp, Isolation::ReadUncommitted);
     let _ = log.find_latest_time(Isolation::ReadUncommitted);
-    log.append_marker(batch.producer_id, batch.producer_epoch, Outcome::Abort, 1);
+    let abort = Marker::of(batch.producer_id, batch.producer_epoch, Outcome::Abort);
+    log.append_marker(abort, 1);
     let _ = log.append(
         offered.clone(),
         admission(false, false),

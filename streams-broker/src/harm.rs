@@ -124,7 +124,9 @@ impl EmbeddedKafka {
     /// Restarts the broker: same port, same data, every connection cut.
     ///
     /// Topics, committed offsets and transactions are there again, as from Apache Kafka's logs: an open transaction is
-    /// still open, a stable group still has its members; a rebalance that was going on begins anew.
+    /// still open, a stable group still has its members; a rebalance that was going on begins anew. Each partition was
+    /// without a leader for a while, so its leader's epoch rises by two: clients ask who leads, and whether what they have
+    /// read is still there.
     pub fn restart(&self) {
         self.shared.with(Broker::restarted);
         self.cut_connections();

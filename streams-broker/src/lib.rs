@@ -59,7 +59,7 @@
 //!   one of which a compressed record is shorter or longer than it says. A topic's `compression.type` other than
 //!   `producer` is stored and has no effect, and so is `min.insync.replicas`. ListOffsets passes over records that were
 //!   deleted where it looks for a time, and also over such batches where it looks for the largest. DescribeLogDirs
-//!   tells of one directory, `/memory`. A leader's epoch is 0, also after a restart.
+//!   tells of one directory, `/memory`.
 //! - **Topics.** There are no internal topics: nothing is told of `__consumer_offsets` and `__transaction_state`, and
 //!   nobody can read them, but no other topic may have their names.
 //! - **Memory.** What clients make the broker keep is bounded by [`Builder::max_log_bytes`], [`Builder::max_partitions`],
@@ -68,7 +68,8 @@
 //!   answers each time (descriptions of groups, producers, transactions and configurations, OffsetFetch).
 //! - **Configurations.** The broker's are fixed at the start, and clients' metrics and groups have none: only topics' can
 //!   be altered. Of the broker's there are those that have an effect here; any other is an error at the start. Topics'
-//!   settings of replication and tiered storage have no effect.
+//!   settings of replication and tiered storage have no effect, and Apache Kafka's internal ones (`internal.segment.bytes`)
+//!   are unknown: `segment.bytes` of less than 1 MiB cannot be had.
 //! - **Time.** Two delays are zero, so that tests don't wait: `group.initial.rebalance.delay.ms`, and the time until the
 //!   markers of an ended transaction are written. [`Builder::marker_delay`] makes clients meet CONCURRENT_TRANSACTIONS as
 //!   they do on a real cluster. Expired transactional ids are looked for with the scan for late transactions, not once an
@@ -86,7 +87,7 @@
 //! | `api` | one file an API key: protocol structures to and from the concepts below |
 //! | `broker`, `shared` | the whole state, and what happens by time; the lock around it |
 //! | `budget` | how much memory something may hold |
-//! | `log` | a partition: batches, producers' sequences, the last stable offset, aborted transactions |
+//! | `log` | a partition: batches, producers' sequences, the last stable offset, aborted transactions, leaders' epochs |
 //! | `topics`, `settings` | names, partitions, configurations |
 //! | `sessions` | fetch sessions |
 //! | `transactions` | the transaction coordinator |

@@ -280,6 +280,13 @@ impl Topics {
         };
     }
 
+    /// The only broker was restarted.
+    pub(crate) fn restarted(&mut self) {
+        let topics = self.by_name.values_mut();
+        let logs = topics.flat_map(|topic| &mut topic.partitions);
+        logs.for_each(Log::restarted);
+    }
+
     /// Deletes a topic with all it holds.
     pub(crate) fn delete(&mut self, name: &str) -> Result<Topic, Refused> {
         let Some(mut topic) = self.by_name.remove(name) else {

@@ -22,4 +22,25 @@ mod kafka {
             .get_or_init(|| TestCluster::start_with(&settings))
             .bootstrap_servers()
     }
+
+    /// A cluster of a case's own, which it may restart.
+    #[derive(Debug)]
+    pub(crate) struct Own(TestCluster);
+
+    /// Starts one, unless the cases run on a cluster that was there before.
+    pub(crate) fn own() -> Option<Own> {
+        let cluster = TestCluster::start();
+        cluster.is_own().then_some(Own(cluster))
+    }
+
+    impl Own {
+        pub(crate) fn address(&self) -> &str {
+            self.0.bootstrap_servers()
+        }
+
+        /// Restarts it with its data.
+        pub(crate) fn restart(&self) {
+            self.0.restart();
+        }
+    }
 }

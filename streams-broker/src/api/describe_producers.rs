@@ -48,6 +48,6 @@ fn state(producer: &ActiveProducer) -> ProducerState {
         .with_producer_epoch(i32::from(producer.epoch))
         .with_last_sequence(producer.last_sequence)
         .with_last_timestamp(producer.last_timestamp)
-        .with_coordinator_epoch(0)
+        .with_coordinator_epoch(producer.coordinator_epoch)
         .with_current_txn_start_offset(producer.transaction_start.unwrap_or(-1))
 }

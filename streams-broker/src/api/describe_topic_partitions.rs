@@ -12,6 +12,7 @@ use kafka_protocol::messages::{
 
 use super::{Context, text};
 use crate::broker::Broker;
+use crate::log::Log;
 use crate::topics::Topic;
 
 /// The most partitions in an answer, `max.request.partition.size.limit` in Apache Kafka.
@@ -105,10 +106,11 @@ fn describe(
 ) -> DescribeTopicPartitionsResponseTopic {
     let node = BrokerId(node);
     let partition = |index| {
+        let leader_epoch = topic.log(index).map_or(-1, Log::leader_epoch);
         DescribeTopicPartitionsResponsePartition::default()
             .with_partition_index(index)
             .with_leader_id(node)
-            .with_leader_epoch(0)
+            .with_leader_epoch(leader_epoch)
             .with_replica_nodes(vec![node])
             .with_isr_nodes(vec![node])
             .with_eligible_leader_replicas(Some(Vec::new()))

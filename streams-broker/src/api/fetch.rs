@@ -7,16 +7,20 @@ use std::time::Duration;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::{
-    AbortedTransaction, FetchableTopicResponse, PartitionData,
+    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint,
+    PartitionData,
 };
-use kafka_protocol::messages::{FetchRequest, FetchResponse, ProducerId};
+use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse, ProducerId};
 use tokio::time::{Instant, timeout_at};
 
-use super::Context;
 use super::once::once;
-use crate::broker::Broker;
+use super::{Context, text};
+use crate::broker::{Broker, Node};
 use crate::log::{Isolation, Limit, Log, Read};
 use crate::sessions::{News, Plan, SessionClaim, TopicKey, Wanted};
+
+/// The version from which on who asks the wrong leader is told of the right one (KIP-951).
+const KNOWS_LEADERS: i16 = 16;
 
 /// The answer for one partition, before its bytes are put together.
 struct Part {
@@ -24,6 +28,10 @@ struct Part {
     result: Result<Read, ResponseError>,
     /// High watermark, last stable offset, start.
     offsets: (i64, i64, i64),
+    /// The last epoch of which the client has what is here, and where it ends, if that is before what it asks for.
+    diverging: Option<(i32, i64)>,
+    /// -1 where there is no such partition.
+    leader_epoch: i32,
 }
 
 impl Part {
@@ -32,14 +40,30 @@ impl Part {
             partition,
             result: Err(error),
             offsets: (-1, -1, -1),
+            diverging: None,
+            leader_epoch: -1,
         }
+    }
+
+    /// Whether it is worth an answer without any records.
+    fn is_urgent(&self) -> bool {
+        self.result.is_err() || self.diverging.is_some()
+    }
+
+    /// Whether the client has taken somebody else for the leader.
+    fn is_misled(&self) -> bool {
+        let misled = [
+            ResponseError::FencedLeaderEpoch,
+            ResponseError::NotLeaderOrFollower,
+        ];
+        self.leader_epoch >= 0 && self.result.as_ref().is_err_and(|e| misled.contains(e))
     }
 
     fn news(&self) -> News {
         let (end, _, start) = self.offsets;
         News {
             has_records: self.result.as_ref().is_ok_and(|read| read.size > 0),
-            failed: self.result.is_err(),
+            failed: self.is_urgent(),
             end,
             start,
         }
@@ -50,7 +74,7 @@ impl Part {
 struct Attempt {
     parts: Vec<Part>,
     size: usize,
-    failed: bool,
+    is_urgent: bool,
 }
 
 /// Answers when there is enough, when something is wrong, or when the time is up.
@@ -70,7 +94,7 @@ pub(super) async fn handle(
         let attempt = {
             let mut broker = context.shared.lock();
             let attempt = read_all(&broker, &plan, &request, context);
-            if late || attempt.failed || attempt.size >= enough {
+            if late || attempt.is_urgent || attempt.size >= enough {
                 let news: Vec<_> = attempt.parts.iter().map(Part::news).collect();
                 broker.sessions.answered(&plan, &news);
                 Some(attempt)
@@ -80,7 +104,7 @@ pub(super) async fn handle(
             }
         };
         if let Some(attempt) = attempt {
-            return Some(respond(&plan, attempt));
+            return Some(respond(context, &plan, attempt));
         }
         // Whether records came or the time is up is seen by looking again.
         let _ = timeout_at(deadline, context.reader.notified()).await;
@@ -169,7 +193,7 @@ fn read_all(
     let mut attempt = Attempt {
         parts: Vec::with_capacity(plan.partitions.len()),
         size: 0,
-        failed: false,
+        is_urgent: false,
     };
     for Wanted { topic, asked, .. } in &plan.partitions {
         let name = topic_name(broker, context, topic);
@@ -182,12 +206,13 @@ fn read_all(
         };
         let part = match context.check() {
             Ok(()) => read_one(log, asked, isolation, limit, missing),
-            Err(error) => Part::failed(asked.partition, error),
+            Err(error) => Part {
+                leader_epoch: log.map_or(-1, Log::leader_epoch),
+                ..Part::failed(asked.partition, error)
+            },
         };
-        match &part.result {
-            Ok(read) => attempt.size += read.size,
-            Err(_) => attempt.failed = true,
-        }
+        attempt.size += part.result.as_ref().map_or(0, |read| read.size);
+        attempt.is_urgent |= part.is_urgent();
         attempt.parts.push(part);
     }
     attempt
@@ -212,51 +237,95 @@ fn read_one(
     let Some(log) = log else {
         return Part::failed(partition, missing);
     };
-    // There has never been another leader: the only epoch is 0.
-    let result = match asked.current_leader_epoch {
-        ..=0 => log.read(asked.fetch_offset, isolation, limit),
-        _ => Err(ResponseError::UnknownLeaderEpoch),
+    let diverging = log
+        .check_leader(asked.current_leader_epoch)
+        .and_then(|()| divergence(log, asked));
+    let result = match diverging {
+        Ok(None) => log.read(asked.fetch_offset, isolation, limit),
+        Ok(Some(_)) => Ok(Read::default()),
+        Err(error) => Err(error),
     };
     let known = (log.end(), log.last_stable(), log.start());
     Part {
         partition,
         offsets: if result.is_ok() { known } else { (-1, -1, -1) },
         result,
+        diverging: diverging.ok().flatten(),
+        leader_epoch: log.leader_epoch(),
     }
 }
 
+/// Where what the client has read parts from this log, if it says in which epoch its last record was written.
+fn divergence(log: &Log, asked: &FetchPartition) -> Result<Option<(i32, i64)>, ResponseError> {
+    if asked.last_fetched_epoch < 0 {
+        return Ok(None);
+    }
+    let (epoch, end) = log
+        .end_of_epoch(asked.last_fetched_epoch)
+        .ok_or(ResponseError::OffsetOutOfRange)?;
+    let diverges = epoch < asked.last_fetched_epoch || end < asked.fetch_offset;
+    Ok(diverges.then_some((epoch, end)))
+}
+
 /// Partitions of a topic that follow each other in the plan share an entry.
-fn respond(plan: &Plan, attempt: Attempt) -> FetchResponse {
+fn respond(context: &Context<'_>, plan: &Plan, attempt: Attempt) -> FetchResponse {
+    let node = context.shared.lock().node.clone();
+    let knows_leaders = context.version >= KNOWS_LEADERS;
+    let mut leaders = Vec::new();
     let mut topics: Vec<FetchableTopicResponse> = Vec::new();
     for (wanted, part) in plan.partitions.iter().zip(attempt.parts) {
         if !plan.answers(wanted, part.news()) {
             continue;
         }
         let TopicKey { name, id } = &wanted.topic;
+        let misled = knows_leaders && part.is_misled();
+        let epoch = part.leader_epoch;
+        let mut part = partition(part);
+        if misled {
+            let leader = LeaderIdAndEpoch::default()
+                .with_leader_id(BrokerId(node.id))
+                .with_leader_epoch(epoch);
+            part.current_leader = leader;
+            leaders = vec![endpoint(&node)];
+        }
         match topics.last_mut() {
             Some(topic) if topic.topic == *name && topic.topic_id == *id => {
-                topic.partitions.push(partition(part));
+                topic.partitions.push(part);
             }
             _ => topics.push(
                 FetchableTopicResponse::default()
                     .with_topic(name.clone())
                     .with_topic_id(*id)
-                    .with_partitions(vec![partition(part)]),
+                    .with_partitions(vec![part]),
             ),
         }
     }
     FetchResponse::default()
         .with_session_id(plan.session)
         .with_responses(topics)
+        .with_node_endpoints(leaders)
+}
+
+fn endpoint(node: &Node) -> NodeEndpoint {
+    NodeEndpoint::default()
+        .with_node_id(BrokerId(node.id))
+        .with_host(text(node.host.clone()))
+        .with_port(i32::from(node.port))
 }
 
 fn partition(part: Part) -> PartitionData {
     let (end, stable, start) = part.offsets;
+    let diverging = part.diverging.map(|(epoch, end)| {
+        EpochEndOffset::default()
+            .with_epoch(epoch)
+            .with_end_offset(end)
+    });
     let data = PartitionData::default()
         .with_partition_index(part.partition)
         .with_high_watermark(end)
         .with_last_stable_offset(stable)
-        .with_log_start_offset(start);
+        .with_log_start_offset(start)
+        .with_diverging_epoch(diverging.unwrap_or_default());
     match part.result {
         Err(error) => data
             .with_error_code(error.code())

@@ -53,10 +53,11 @@ pub(super) fn handle(
     ListOffsetsResponse::default().with_topics(topics.collect())
 }
 
-/// Older clients have no place for it, and the codec refuses an answer that has one.
-fn leader_epoch(context: &Context<'_>) -> i32 {
-    if context.version < 4 { -1 } else { 0 }
-}
+/// Timestamp, offset, and the epoch of the leader that wrote it.
+type Found = (i64, i64, i32);
+
+/// The version from which on clients are told of leaders' epochs; in older answers the codec refuses one.
+const KNOWS_EPOCHS: i16 = 4;
 
 /// The first version in which a timestamp has a meaning; there is none for other negative ones.
 fn knows(timestamp: i64) -> i16 {
@@ -70,44 +71,47 @@ fn knows(timestamp: i64) -> i16 {
     }
 }
 
-/// Timestamp and offset, if there is such a record.
+/// What was asked for, if there is such a record.
 fn find(
     context: &Context<'_>,
     log: Option<&Log>,
     asked: &ListOffsetsPartition,
     isolation: Isolation,
-) -> Result<Option<(i64, i64)>, ResponseError> {
+) -> Result<Option<Found>, ResponseError> {
     context.check()?;
     let log = log.ok_or(ResponseError::UnknownTopicOrPartition)?;
-    if asked.current_leader_epoch > 0 {
-        return Err(ResponseError::UnknownLeaderEpoch);
-    }
+    log.check_leader(asked.current_leader_epoch)?;
     if context.version < knows(asked.timestamp) {
         return Err(ResponseError::UnsupportedVersion);
     }
-    Ok(match asked.timestamp {
-        LATEST => Some((-1, log.end_for(isolation))),
+    let found = match asked.timestamp {
+        LATEST => return Ok(Some((-1, log.end_for(isolation), log.leader_epoch()))),
         EARLIEST | EARLIEST_LOCAL => Some((-1, log.start())),
         LARGEST_TIMESTAMP => log.find_latest_time(isolation),
         // Nothing is uploaded anywhere.
         LATEST_TIERED | EARLIEST_PENDING_UPLOAD => None,
         timestamp => log.find_by_time(timestamp, isolation),
-    })
+    };
+    Ok(found.map(|(time, offset)| (time, offset, log.epoch_of(offset))))
 }
 
 fn respond(
     context: &Context<'_>,
     index: i32,
-    result: Result<Option<(i64, i64)>, ResponseError>,
+    result: Result<Option<Found>, ResponseError>,
 ) -> ListOffsetsPartitionResponse {
     let response = ListOffsetsPartitionResponse::default()
         .with_partition_index(index)
         .with_error_code(code(result));
     match result {
-        Ok(Some((timestamp, offset))) => response
+        Ok(Some((timestamp, offset, epoch))) => response
             .with_timestamp(timestamp)
             .with_offset(offset)
-            .with_leader_epoch(leader_epoch(context)),
+            .with_leader_epoch(if context.version < KNOWS_EPOCHS {
+                -1
+            } else {
+                epoch
+            }),
         Ok(None) | Err(_) => response
             .with_timestamp(-1)
             .with_offset(-1)

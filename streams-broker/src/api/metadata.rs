@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::once::once;
 use super::{Context, code, text};
 use crate::broker::Broker;
+use crate::log::Log;
 use crate::topics::{Topic, check_name};
 
 /// The version from which on the answer as a whole may have an error.
@@ -114,16 +115,16 @@ fn refused(name: Option<TopicName>, id: Uuid, error: ResponseError) -> MetadataR
 
 fn describe(node: i32, name: &str, topic: &Topic) -> MetadataResponseTopic {
     let node = BrokerId(node);
-    let partition = |index| {
+    let partition = |(index, log): (i32, &Log)| {
         MetadataResponsePartition::default()
             .with_partition_index(index)
             .with_leader_id(node)
-            .with_leader_epoch(0)
+            .with_leader_epoch(log.leader_epoch())
             .with_replica_nodes(vec![node])
             .with_isr_nodes(vec![node])
     };
     MetadataResponseTopic::default()
         .with_name(Some(TopicName(text(name))))
         .with_topic_id(topic.id)
-        .with_partitions((0..topic.partition_count()).map(partition).collect())
+        .with_partitions((0..).zip(&topic.partitions).map(partition).collect())
 }

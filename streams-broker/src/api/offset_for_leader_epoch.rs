@@ -1,4 +1,4 @@
-//! OffsetForLeaderEpoch: where an epoch ended. There has only been epoch 0, which goes on.
+//! OffsetForLeaderEpoch: where the records of a leader's epoch end, for clients that look whether theirs are still there.
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::offset_for_leader_epoch_request::OffsetForLeaderPartition;
@@ -19,11 +19,12 @@ pub(super) fn handle(
     let topics = request.topics.into_iter().map(|topic| {
         let one = |asked: &OffsetForLeaderPartition| {
             let log = broker.topics.log(&topic.topic, asked.partition);
-            match context.check() {
-                Ok(()) => find(log, asked),
-                Err(error) => EpochEndOffset::default()
-                    .with_partition(asked.partition)
-                    .with_error_code(error.code()),
+            let found = context.check().and_then(|()| find(log, asked));
+            let result = EpochEndOffset::default().with_partition(asked.partition);
+            match found {
+                Ok(Some((epoch, end))) => result.with_leader_epoch(epoch).with_end_offset(end),
+                Ok(None) => result,
+                Err(error) => result.with_error_code(error.code()),
             }
         };
         let partitions = topic.partitions.iter().map(one).collect();
@@ -34,16 +35,12 @@ pub(super) fn handle(
     OffsetForLeaderEpochResponse::default().with_topics(topics.collect())
 }
 
-fn find(log: Option<&Log>, asked: &OffsetForLeaderPartition) -> EpochEndOffset {
-    let result = EpochEndOffset::default().with_partition(asked.partition);
-    match log {
-        None => result.with_error_code(ResponseError::UnknownTopicOrPartition.code()),
-        Some(_) if asked.current_leader_epoch > 0 => {
-            result.with_error_code(ResponseError::UnknownLeaderEpoch.code())
-        }
-        Some(log) if asked.leader_epoch == 0 => {
-            result.with_leader_epoch(0).with_end_offset(log.end())
-        }
-        Some(_) => result,
-    }
+/// An epoch and its end, if there has been such an epoch.
+fn find(
+    log: Option<&Log>,
+    asked: &OffsetForLeaderPartition,
+) -> Result<Option<(i32, i64)>, ResponseError> {
+    let log = log.ok_or(ResponseError::UnknownTopicOrPartition)?;
+    log.check_leader(asked.current_leader_epoch)?;
+    Ok(log.end_of_epoch(asked.leader_epoch))
 }

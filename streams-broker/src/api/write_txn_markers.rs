@@ -9,7 +9,8 @@ use kafka_protocol::messages::{WriteTxnMarkersRequest, WriteTxnMarkersResponse};
 
 use super::{Context, code};
 use crate::broker::Broker;
-use crate::log::batch::Outcome;
+use crate::log::batch::{Marker, Outcome};
+use crate::transactions::ClientVersion;
 
 pub(super) fn handle(
     broker: &mut Broker,
@@ -40,26 +41,27 @@ pub(super) fn handle(
 
 fn write(
     broker: &mut Broker,
-    marker: &WritableTxnMarker,
+    asked: &WritableTxnMarker,
     topic: &str,
     partition: i32,
 ) -> Result<(), ResponseError> {
     broker.topics.reserve_endings(1)?;
     let now = broker.now();
-    let (id, epoch) = (marker.producer_id.0, marker.producer_epoch);
     let log = broker
         .topics
         .log_mut(topic, partition)
         .ok_or(ResponseError::UnknownTopicOrPartition)?;
-    let known = log.active_producers();
-    if known.iter().any(|one| one.id == id && one.epoch > epoch) {
-        return Err(ResponseError::InvalidProducerEpoch);
-    }
-    let outcome = if marker.transaction_result {
-        Outcome::Commit
-    } else {
-        Outcome::Abort
+    let marker = Marker {
+        producer_id: asked.producer_id.0,
+        producer_epoch: asked.producer_epoch,
+        outcome: if asked.transaction_result {
+            Outcome::Commit
+        } else {
+            Outcome::Abort
+        },
+        coordinator_epoch: asked.coordinator_epoch,
     };
-    log.append_marker(id, epoch, outcome, now);
+    log.check_marker(marker, ClientVersion::V1)?;
+    log.append_marker(marker, now);
     Ok(())
 }

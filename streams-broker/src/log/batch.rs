@@ -31,6 +31,28 @@ pub(crate) enum Outcome {
     Abort,
 }
 
+/// What a coordinator says of the end of a transaction, in each partition.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Marker {
+    pub(crate) producer_id: i64,
+    pub(crate) producer_epoch: i16,
+    pub(crate) outcome: Outcome,
+    pub(crate) coordinator_epoch: i32,
+}
+
+#[cfg(any(test, fuzzing))]
+impl Marker {
+    /// Of the first coordinator.
+    pub(crate) fn of(producer_id: i64, producer_epoch: i16, outcome: Outcome) -> Marker {
+        Marker {
+            producer_id,
+            producer_epoch,
+            outcome,
+            coordinator_epoch: 0,
+        }
+    }
+}
+
 /// A batch in the log, or on its way there.
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
@@ -87,20 +109,21 @@ impl Batch {
     }
 
     /// The control batch that ends a transaction in a partition.
-    pub(crate) fn marker(producer_id: i64, epoch: i16, outcome: Outcome, now: i64) -> Batch {
-        let kind = match outcome {
+    pub(crate) fn marker(marker: Marker, now: i64) -> Batch {
+        let kind = match marker.outcome {
             Outcome::Abort => 0,
             Outcome::Commit => 1,
         };
+        let [a, b, c, d] = marker.coordinator_epoch.to_be_bytes();
         // Length 16, no attributes, deltas 0; key of 4: version, type; value of 6: version, coordinator epoch; no headers.
-        let record = [32, 0, 0, 0, 8, 0, 0, 0, kind, 12, 0, 0, 0, 0, 0, 0, 0];
+        let record = [32, 0, 0, 0, 8, 0, 0, 0, kind, 12, 0, 0, a, b, c, d, 0];
         let mut covered = BytesMut::with_capacity(HEADER);
         covered.put_i16(TRANSACTIONAL | CONTROL);
         covered.put_i32(0);
         covered.put_i64(now);
         covered.put_i64(now);
-        covered.put_i64(producer_id);
-        covered.put_i16(epoch);
+        covered.put_i64(marker.producer_id);
+        covered.put_i16(marker.producer_epoch);
         covered.put_i32(-1);
         covered.put_i32(1);
         covered.put_slice(&record);
@@ -118,19 +141,19 @@ impl Batch {
             attributes: TRANSACTIONAL | CONTROL,
             base_timestamp: now,
             max_timestamp: now,
-            producer_id,
-            producer_epoch: epoch,
+            producer_id: marker.producer_id,
+            producer_epoch: marker.producer_epoch,
             base_sequence: -1,
             delete_horizon: None,
         }
     }
 
     /// The same batch at its place in the log: offset and leader epoch written, memory of its own.
-    pub(crate) fn at(mut self, base_offset: i64) -> Batch {
+    pub(crate) fn at(mut self, base_offset: i64, leader_epoch: i32) -> Batch {
         let mut bytes = BytesMut::with_capacity(self.bytes.len());
         bytes.put_i64(base_offset);
         bytes.put_slice(self.bytes.get(8..12).unwrap_or_default());
-        bytes.put_i32(0);
+        bytes.put_i32(leader_epoch);
         bytes.put_slice(self.bytes.get(16..).unwrap_or_default());
         self.bytes = bytes.freeze();
         self.base_offset = base_offset;
@@ -344,20 +367,25 @@ pub(crate) mod tests {
 
     #[test]
     fn a_clients_batch_is_read_and_placed() {
-        let read = from_client(&batch((7, 1), 5, 3, true, 1000)).at(42);
+        let read = from_client(&batch((7, 1), 5, 3, true, 1000)).at(42, 7);
         assert_eq!(
             (read.base_offset, read.last_offset(), read.last_sequence()),
             (42, 44, 7)
         );
         assert!(read.is_transactional() && !read.is_control());
         assert_eq!(read.timestamps(), [(42, 1000), (43, 1001), (44, 1002)]);
+        assert_eq!(int(&read.bytes, 12), Some(7), "the leader's epoch");
         // The checksum still holds, since offset and leader epoch are outside it.
         assert!(Batch::read(&read.bytes).unwrap().has_right_checksum());
     }
 
     #[test]
     fn a_marker_is_a_sound_control_batch() {
-        let marker = Batch::marker(9, 3, Outcome::Commit, 1000).at(17);
+        let of = Marker {
+            coordinator_epoch: 5,
+            ..Marker::of(9, 3, Outcome::Commit)
+        };
+        let marker = Batch::marker(of, 1000).at(17, 0);
         let read = Batch::read(&marker.bytes).unwrap();
         assert!(read.is_control() && read.is_transactional());
         assert_eq!(
@@ -370,8 +398,10 @@ pub(crate) mod tests {
             (9, 3, 17, 17)
         );
         assert_eq!(read.timestamps(), [(17, 1000)]);
+        let value = [12, 0, 0, 0, 0, 0, 5, 0];
+        assert!(read.bytes.ends_with(&value), "the coordinator's epoch");
         // Never accepted from a client.
-        let sent = Batch::marker(9, 3, Outcome::Commit, 1000);
+        let sent = Batch::marker(of, 1000);
         assert_eq!(
             Offered::from_client(&sent.bytes).unwrap_err(),
             ResponseError::InvalidRecord

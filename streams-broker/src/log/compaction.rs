@@ -194,8 +194,8 @@ impl Log {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-    use super::super::batch::Outcome;
     use super::super::batch::tests::keyed;
+    use super::super::batch::{Marker, Outcome};
     use super::super::{Admission, Beginning, Isolation, Limit, Offered, SegmentLimits};
     use super::*;
 
@@ -268,7 +268,7 @@ mod tests {
     fn a_tombstone_and_a_marker_stay_for_the_delete_retention() {
         let mut log = Log::default();
         append(&mut log, Some(1), "a");
-        log.append_marker(1, 0, Outcome::Commit, 0);
+        log.append_marker(Marker::of(1, 0, Outcome::Commit), 0);
         append(&mut log, None, "A");
         append(&mut log, None, "z");
         compact(&mut log, 0);
@@ -288,9 +288,9 @@ mod tests {
     fn a_marker_stays_with_its_records_and_an_aborted_one_takes_them_along() {
         let mut log = Log::default();
         append(&mut log, Some(1), "a");
-        log.append_marker(1, 0, Outcome::Commit, 0);
+        log.append_marker(Marker::of(1, 0, Outcome::Commit), 0);
         append(&mut log, Some(2), "ba");
-        log.append_marker(2, 0, Outcome::Abort, 0);
+        log.append_marker(Marker::of(2, 0, Outcome::Abort), 0);
         append(&mut log, None, "z");
         for now in [0, 100, 200] {
             compact(&mut log, now);
@@ -308,7 +308,7 @@ mod tests {
         append(&mut log, None, "z");
         compact(&mut log, 0);
         assert_eq!(log.batches.len(), 3);
-        log.append_marker(1, 0, Outcome::Commit, 0);
+        log.append_marker(Marker::of(1, 0, Outcome::Commit), 0);
         let careful = Compaction {
             min_lag: 50,
             ..COMPACTION

@@ -12,6 +12,7 @@
 pub(crate) mod batch;
 pub(crate) mod codec;
 mod compaction;
+pub(crate) mod epochs;
 mod offered;
 mod producers;
 mod readers;
@@ -25,8 +26,9 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 
-use self::batch::{Batch, Outcome};
+use self::batch::{Batch, Marker, Outcome};
 pub(crate) use self::compaction::{Compaction, Reach};
+use self::epochs::Epochs;
 pub(crate) use self::offered::Offered;
 pub(crate) use self::producers::{ActiveProducer, Beginning};
 use self::producers::{PRODUCER_BYTES, Producers, Verdict};
@@ -34,6 +36,7 @@ pub(crate) use self::readers::{Reader, Readers};
 pub(crate) use self::segments::SegmentLimits;
 use self::segments::Segments;
 use crate::clock::Millis;
+use crate::transactions::ClientVersion;
 
 /// What a reader may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +169,7 @@ pub(crate) struct Log {
     end: i64,
     producers: Producers,
     aborted: Vec<Aborted>,
+    epochs: Epochs,
     segments: Segments,
     /// What lies below has been compacted once.
     compacted_to: i64,
@@ -208,6 +212,38 @@ impl Log {
         }
     }
 
+    /// The epoch of the present leader.
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        self.epochs.current()
+    }
+
+    /// The epoch of the leader that wrote an offset.
+    pub(crate) fn epoch_of(&self, offset: i64) -> i32 {
+        self.epochs.of(offset)
+    }
+
+    /// Up to which epoch a log that has got to this one agrees with this log, and up to which offset; `None` for an epoch
+    /// that there has not been.
+    pub(crate) fn end_of_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
+        self.epochs.end_of(epoch, self.end)
+    }
+
+    /// Whether a client that names an epoch (-1 is none) knows who leads.
+    pub(crate) fn check_leader(&self, epoch: i32) -> Result<(), ResponseError> {
+        match epoch {
+            ..0 => Ok(()),
+            known if known < self.leader_epoch() => Err(ResponseError::FencedLeaderEpoch),
+            known if known > self.leader_epoch() => Err(ResponseError::UnknownLeaderEpoch),
+            _ => Ok(()),
+        }
+    }
+
+    /// The broker was restarted: the partition had no leader for a while.
+    pub(crate) fn restarted(&mut self) {
+        self.epochs.restarted(self.end);
+        self.readers.wake();
+    }
+
     /// A transactional batch has come, and is about to be verified: what comes later does not overtake it.
     pub(crate) fn coming(&mut self, offered: &Offered, now: Millis) {
         self.producers.coming(&offered.batch, now);
@@ -235,7 +271,7 @@ impl Log {
             batch
         };
         let append_time = admission.stamp.then_some(now);
-        let batch = batch.at(self.end);
+        let batch = batch.at(self.end, self.leader_epoch());
         let base_offset = batch.base_offset;
         self.producers.appended(&batch);
         self.segments.appended(&batch, admission.segments);
@@ -246,24 +282,27 @@ impl Log {
         })
     }
 
+    /// Whether a marker that comes from elsewhere than the coordinator may be appended.
+    pub(crate) fn check_marker(
+        &self,
+        marker: Marker,
+        version: ClientVersion,
+    ) -> Result<(), ResponseError> {
+        self.producers.judge_marker(marker, version)
+    }
+
     /// Ends the producer's transaction with a control batch and gives its offset.
-    pub(crate) fn append_marker(
-        &mut self,
-        producer_id: i64,
-        epoch: i16,
-        outcome: Outcome,
-        now: Millis,
-    ) -> i64 {
+    pub(crate) fn append_marker(&mut self, marker: Marker, now: Millis) -> i64 {
         let marker_offset = self.end;
-        let begun = self.producers.ended(producer_id, epoch, now);
-        if let (Some(first_offset), Outcome::Abort) = (begun, outcome) {
+        let begun = self.producers.ended(marker, now);
+        if let (Some(first_offset), Outcome::Abort) = (begun, marker.outcome) {
             self.aborted.push(Aborted {
-                producer_id,
+                producer_id: marker.producer_id,
                 first_offset,
                 marker_offset,
             });
         }
-        self.push(Batch::marker(producer_id, epoch, outcome, now).at(marker_offset));
+        self.push(Batch::marker(marker, now).at(marker_offset, self.leader_epoch()));
         marker_offset
     }
 
@@ -347,6 +386,7 @@ impl Log {
             self.bytes = self.bytes.saturating_sub(batch.bytes.len());
         }
         self.segments.deleted_before(start);
+        self.epochs.deleted_before(start);
         self.aborted
             .retain(|aborted| aborted.marker_offset >= start);
         Ok(self.start)

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use kafka_protocol::ResponseError;
 
-use super::batch::Batch;
+use super::batch::{Batch, Marker};
 use crate::clock::Millis;
+use crate::transactions::ClientVersion;
 
 /// As many batches as an idempotent producer may have in flight.
 const REMEMBERED: usize = 5;
@@ -29,6 +30,8 @@ struct Producer {
     recent: VecDeque<Sequenced>,
     transaction_start: Option<i64>,
     last_timestamp: i64,
+    /// Of the last marker; -1 if there was none.
+    coordinator_epoch: i32,
 }
 
 impl Producer {
@@ -51,6 +54,8 @@ pub(crate) struct ActiveProducer {
     pub(crate) last_sequence: i32,
     pub(crate) last_timestamp: i64,
     pub(crate) transaction_start: Option<i64>,
+    /// Of the coordinator that wrote the last marker; -1 if there was none.
+    pub(crate) coordinator_epoch: i32,
 }
 
 /// Where a producer that has no batches in the partition may begin.
@@ -152,6 +157,28 @@ impl Producers {
         }
     }
 
+    /// Judges a marker that somebody else than the coordinator has sent (`ProducerAppendInfo.appendEndTxnMarker`).
+    pub(crate) fn judge_marker(
+        &self,
+        marker: Marker,
+        version: ClientVersion,
+    ) -> Result<(), ResponseError> {
+        let Some(producer) = self.known.get(&marker.producer_id) else {
+            return Ok(());
+        };
+        let is_current = marker.producer_epoch == producer.epoch;
+        let is_raised = marker.producer_epoch > producer.epoch;
+        // An end of version 2 raises the epoch; with the same one it repeats an end.
+        let repeats = producer.transaction_start.is_none() || marker.producer_epoch == i16::MAX;
+        if !(is_raised || is_current && (version == ClientVersion::V1 || repeats)) {
+            return Err(ResponseError::InvalidProducerEpoch);
+        }
+        if marker.coordinator_epoch < producer.coordinator_epoch {
+            return Err(ResponseError::TransactionCoordinatorFenced);
+        }
+        Ok(())
+    }
+
     /// Remembers a batch that was appended.
     pub(crate) fn appended(&mut self, batch: &Batch) {
         if !batch.has_producer() {
@@ -178,9 +205,10 @@ impl Producers {
     }
 
     /// Ends the producer's transaction and gives the offset at which it had begun, if it wrote anything.
-    pub(crate) fn ended(&mut self, producer_id: i64, epoch: i16, now: Millis) -> Option<i64> {
-        let producer = self.producer(producer_id, epoch);
+    pub(crate) fn ended(&mut self, marker: Marker, now: Millis) -> Option<i64> {
+        let producer = self.producer(marker.producer_id, marker.producer_epoch);
         producer.last_timestamp = now;
+        producer.coordinator_epoch = marker.coordinator_epoch;
         let start = producer.transaction_start.take()?;
         self.open.remove(&start);
         Some(start)
@@ -203,6 +231,7 @@ impl Producers {
             last_sequence: producer.recent.back().map_or(-1, |seen| seen.last),
             last_timestamp: producer.last_timestamp,
             transaction_start: producer.transaction_start,
+            coordinator_epoch: producer.coordinator_epoch,
         });
         let mut active: Vec<_> = active.collect();
         active.sort_unstable_by_key(|producer| producer.id);
@@ -225,6 +254,7 @@ impl Producers {
             recent: VecDeque::new(),
             transaction_start: None,
             last_timestamp: -1,
+            coordinator_epoch: -1,
         };
         let producer = self.known.entry(id).or_insert_with(new);
         if epoch > producer.epoch {
@@ -245,8 +275,13 @@ fn in_order(yes: bool) -> Result<Verdict, ResponseError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::batch::Outcome;
     use super::super::batch::tests::{batch, from_client};
     use super::*;
+
+    fn commit(id: i64, epoch: i16) -> Marker {
+        Marker::of(id, epoch, Outcome::Commit)
+    }
 
     fn sent(epoch: i16, sequence: i32, count: u8) -> Batch {
         from_client(&batch((1, epoch), sequence, count, true, 0))
@@ -257,7 +292,7 @@ mod tests {
             producers.judge(&batch, Beginning::Anywhere),
             Ok(Verdict::Append)
         );
-        producers.appended(&batch.at(offset));
+        producers.appended(&batch.at(offset, 0));
     }
 
     #[test]
@@ -305,15 +340,36 @@ mod tests {
     #[test]
     fn the_first_unstable_offset_is_that_of_the_earliest_open_transaction() {
         let mut producers = Producers::default();
-        let other = |offset| from_client(&batch((2, 0), 0, 1, true, 0)).at(offset);
+        let other = |offset| from_client(&batch((2, 0), 0, 1, true, 0)).at(offset, 0);
         append(&mut producers, sent(0, 0, 1), 10);
         append(&mut producers, other(11), 11);
         assert_eq!(producers.first_unstable(), Some(10));
-        assert_eq!(producers.ended(1, 0, 0), Some(10));
+        assert_eq!(producers.ended(commit(1, 0), 0), Some(10));
         assert_eq!(producers.first_unstable(), Some(11));
-        assert_eq!(producers.ended(2, 1, 0), Some(11));
+        assert_eq!(producers.ended(commit(2, 1), 0), Some(11));
         assert_eq!(producers.first_unstable(), None);
-        assert_eq!(producers.ended(2, 1, 0), None);
+        assert_eq!(producers.ended(commit(2, 1), 0), None);
+    }
+
+    #[test]
+    fn a_marker_may_not_be_older_than_what_is_known() {
+        let mut producers = Producers::default();
+        let of = |epoch, coordinator_epoch| Marker {
+            coordinator_epoch,
+            ..Marker::of(1, epoch, Outcome::Commit)
+        };
+        let old_epoch = Err(ResponseError::InvalidProducerEpoch);
+        let (v1, v2) = (ClientVersion::V1, ClientVersion::V2);
+        assert_eq!(producers.judge_marker(of(0, -1), v2), Ok(()));
+        append(&mut producers, sent(4, 0, 1), 0);
+        assert_eq!(producers.judge_marker(of(3, 0), v1), old_epoch);
+        assert_eq!(producers.judge_marker(of(4, 0), v1), Ok(()));
+        assert_eq!(producers.judge_marker(of(4, 0), v2), old_epoch);
+        assert_eq!(producers.judge_marker(of(5, 0), v2), Ok(()));
+        assert_eq!(producers.ended(of(5, 2), 0), Some(0));
+        assert_eq!(producers.judge_marker(of(5, 2), v2), Ok(()), "repeated");
+        let fenced = Err(ResponseError::TransactionCoordinatorFenced);
+        assert_eq!(producers.judge_marker(of(5, 1), v1), fenced);
     }
 
     #[test]
@@ -327,7 +383,7 @@ mod tests {
         producers.expire(100);
         let ids: Vec<_> = producers.active().iter().map(|one| one.id).collect();
         assert_eq!(ids, [1], "the one with a transaction");
-        assert_eq!(producers.ended(1, 0, 200), Some(1));
+        assert_eq!(producers.ended(commit(1, 0), 200), Some(1));
         producers.expire(199);
         assert_eq!(producers.active().len(), 1);
         producers.expire(200);

@@ -104,7 +104,7 @@ fn an_open_transaction_holds_the_last_stable_offset() {
     append(&mut log, client(-1, -1, 2, false, 0));
     assert_eq!((log.last_stable(), log.end()), (2, 6));
     assert_eq!(committed(&log, 0).batches.len(), 1);
-    assert_eq!(log.append_marker(1, 0, Outcome::Commit, 0), 6);
+    assert_eq!(log.append_marker(Marker::of(1, 0, Outcome::Commit), 0), 6);
     assert_eq!(log.last_stable(), 7);
     let read = committed(&log, 0);
     assert_eq!((read.batches.len(), read.aborted), (4, Some(vec![])));
@@ -115,8 +115,8 @@ fn aborted_transactions_are_listed_where_they_matter() {
     let mut log = Log::default();
     append(&mut log, client(1, 0, 2, true, 0));
     append(&mut log, client(2, 0, 2, true, 0));
-    log.append_marker(2, 0, Outcome::Abort, 0);
-    log.append_marker(1, 0, Outcome::Abort, 0);
+    log.append_marker(Marker::of(2, 0, Outcome::Abort), 0);
+    log.append_marker(Marker::of(1, 0, Outcome::Abort), 0);
     append(&mut log, client(-1, -1, 1, false, 0));
     let first = Aborted {
         producer_id: 1,
@@ -136,7 +136,7 @@ fn aborted_transactions_are_listed_where_they_matter() {
 #[test]
 fn a_marker_without_records_takes_one_offset_and_aborts_nothing() {
     let mut log = Log::default();
-    assert_eq!(log.append_marker(1, 0, Outcome::Abort, 0), 0);
+    assert_eq!(log.append_marker(Marker::of(1, 0, Outcome::Abort), 0), 0);
     assert_eq!((log.end(), committed(&log, 0).aborted), (1, Some(vec![])));
 }
 

@@ -25,6 +25,7 @@ pub(crate) use self::state::State;
 pub(crate) use self::transaction::Transaction;
 use crate::clock::Millis;
 use crate::log::batch::Outcome;
+use crate::log::epochs::OF_A_RESTART;
 
 /// A producer's identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,8 @@ pub(crate) enum Initialised {
 pub(crate) struct Transactions {
     by_id: BTreeMap<String, Transaction>,
     next_producer_id: i64,
+    /// The coordinator's: the leader epoch that the partition of its own topic has in Apache Kafka.
+    epoch: i32,
 }
 
 fn take(next: &mut i64) -> i64 {
@@ -70,6 +73,16 @@ fn take(next: &mut i64) -> i64 {
 }
 
 impl Transactions {
+    /// The coordinator's epoch.
+    pub(crate) fn epoch(&self) -> i32 {
+        self.epoch
+    }
+
+    /// The only broker was restarted: there is a new coordinator.
+    pub(crate) fn restarted(&mut self) {
+        self.epoch = self.epoch.saturating_add(OF_A_RESTART);
+    }
+
     /// A producer id for an idempotent producer without transactions.
     pub(crate) fn fresh_producer(&mut self) -> ProducerIdentity {
         ProducerIdentity {

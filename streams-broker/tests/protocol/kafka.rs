@@ -20,3 +20,24 @@ pub(crate) fn address() -> &'static str {
     });
     address
 }
+
+/// A broker of a case's own, which it may restart.
+#[derive(Debug)]
+pub(crate) struct Own(EmbeddedKafka);
+
+/// Starts one, unless the cases run on a broker that was there before.
+pub(crate) fn own() -> Option<Own> {
+    let is_other = std::env::var_os("KAFKA_BOOTSTRAP_SERVERS").is_some();
+    (!is_other).then(|| Own(EmbeddedKafka::start().unwrap()))
+}
+
+impl Own {
+    pub(crate) fn address(&self) -> &str {
+        self.0.bootstrap_servers()
+    }
+
+    /// Restarts it with its data.
+    pub(crate) fn restart(&self) {
+        self.0.restart();
+    }
+}

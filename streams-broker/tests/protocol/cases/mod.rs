@@ -6,6 +6,7 @@ mod configurations;
 mod consumer_groups;
 mod group_tools;
 mod groups;
+mod leader_epochs;
 mod logs;
 mod migrations;
 mod producers;
