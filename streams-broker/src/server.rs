@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use kafka_protocol::ResponseError;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -35,6 +36,8 @@ pub(crate) enum Closed {
     Malformed(String),
     #[error("api key {key} version {version} is not supported")]
     Unsupported { key: i16, version: i16 },
+    #[error("{0:?}, which a producer that wants no answer cannot be told otherwise")]
+    Unacknowledged(ResponseError),
     #[error("the answer could not be written: {0}")]
     Unwritable(String),
 }

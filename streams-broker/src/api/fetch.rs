@@ -78,13 +78,10 @@ struct Attempt {
 }
 
 /// Answers when there is enough, when something is wrong, or when the time is up.
-pub(super) async fn handle(
-    context: &Context<'_>,
-    mut request: FetchRequest,
-) -> Option<FetchResponse> {
+pub(super) async fn handle(context: &Context<'_>, mut request: FetchRequest) -> FetchResponse {
     let plan = match plan(context, &mut request) {
         Ok(plan) => plan,
-        Err(error) => return Some(FetchResponse::default().with_error_code(error.code())),
+        Err(error) => return FetchResponse::default().with_error_code(error.code()),
     };
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or_default());
     let deadline = Instant::now() + wait;
@@ -104,7 +101,7 @@ pub(super) async fn handle(
             }
         };
         if let Some(attempt) = attempt {
-            return Some(respond(context, &plan, attempt));
+            return respond(context, &plan, attempt);
         }
         // Whether records came or the time is up is seen by looking again.
         let _ = timeout_at(deadline, context.reader.notified()).await;

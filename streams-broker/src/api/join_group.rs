@@ -8,13 +8,10 @@ use kafka_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 use super::{Context, text};
 use crate::groups::classic::member::{Join, JoinRefused, Joined};
 
-pub(super) async fn handle(
-    context: &Context<'_>,
-    request: JoinGroupRequest,
-) -> Option<JoinGroupResponse> {
+pub(super) async fn handle(context: &Context<'_>, request: JoinGroupRequest) -> JoinGroupResponse {
     let member_id = request.member_id.to_string();
     if let Err(code) = context.check() {
-        return Some(refused(context.version, JoinRefused { code, member_id }));
+        return refused(context.version, JoinRefused { code, member_id });
     }
     let receiver = context.shared.with(|broker| {
         let now = broker.now();
@@ -33,10 +30,10 @@ pub(super) async fn handle(
             member_id,
         })
     };
-    Some(match receiver.await.unwrap_or_else(lost) {
+    match receiver.await.unwrap_or_else(lost) {
         Ok(joined) => accepted(context.version, joined),
         Err(refusal) => refused(context.version, refusal),
-    })
+    }
 }
 
 fn refused(version: i16, refusal: JoinRefused) -> JoinGroupResponse {

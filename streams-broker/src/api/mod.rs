@@ -132,11 +132,13 @@ macro_rules! apis {
     (
         at once { $($key:ident $min:literal ..= $max:literal $module:ident,)* }
         waiting { $($slow_key:ident $slow_min:literal ..= $slow_max:literal $slow_module:ident,)* }
+        not_always_answered { $($mute_key:ident $mute_min:literal ..= $mute_max:literal $mute_module:ident,)* }
     ) => {
         /// API key, first and last version.
         const SUPPORTED: &[(ApiKey, i16, i16)] = &[
             $((ApiKey::$key, $min, $max),)*
             $((ApiKey::$slow_key, $slow_min, $slow_max),)*
+            $((ApiKey::$mute_key, $mute_min, $mute_max),)*
         ];
 
         async fn dispatch(key: ApiKey, context: &Context<'_>, body: Bytes, id: i32) -> Result<Option<Bytes>, Closed> {
@@ -149,6 +151,11 @@ macro_rules! apis {
                 $(ApiKey::$slow_key => {
                     let request = decode(body, context.written_as)?;
                     let response = $slow_module::handle(context, request).await;
+                    encode(id, context.written_as, &response).map(Some)
+                })*
+                $(ApiKey::$mute_key => {
+                    let request = decode(body, context.written_as)?;
+                    let response = $mute_module::handle(context, request)?;
                     response.map(|response| encode(id, context.written_as, &response)).transpose()
                 })*
                 other => Err(Closed::Unsupported { key: other as i16, version: context.version }),
@@ -197,10 +204,12 @@ apis! {
     ListTransactions 0..=2 list_transactions,
     }
     waiting {
-    Produce 3..=13 produce,
     Fetch 4..=18 fetch,
     JoinGroup 0..=9 join_group,
     SyncGroup 0..=5 sync_group,
+    }
+    not_always_answered {
+    Produce 3..=13 produce,
     }
 }
 

@@ -8,13 +8,16 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
+use kafka_protocol::messages::produce_response::{
+    BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
+};
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse, TopicName};
 use uuid::Uuid;
 
 use super::{Context, abortable, text};
 use crate::broker::Broker;
-use crate::log::{Appended, Beginning, Log, Offered};
+use crate::log::{Appended, Beginning, Log, Offered, Refusal};
+use crate::server::Closed;
 use crate::topics::is_internal;
 use crate::transactions::ProducerIdentity;
 
@@ -35,11 +38,29 @@ struct CheckedTopic {
     batches: BTreeMap<i32, Result<Offered, ResponseError>>,
 }
 
-/// No answer at all when the producer wants none.
-pub(super) async fn handle(
+/// An answer blames no more records than these, so that it is bounded: records of a few bytes have reasons of many.
+const MOST_BLAMED: usize = 1_000;
+
+/// What has become of a partition's batch, and where its log starts.
+struct Outcome {
+    index: i32,
+    result: Result<Appended, Refusal>,
+    start: i64,
+}
+
+/// What has become of a topic's batches. It has no name if its id is none that there is.
+struct AppendedTopic {
+    name: Option<String>,
+    response: TopicProduceResponse,
+    outcomes: Vec<Outcome>,
+}
+
+/// No answer at all when the producer wants none; one that would be told of an error loses its connection then, by which
+/// it notices.
+pub(super) fn handle(
     context: &Context<'_>,
     request: ProduceRequest,
-) -> Option<ProduceResponse> {
+) -> Result<Option<ProduceResponse>, Closed> {
     let transactional_id = request.transactional_id.map(|id| id.0);
     let legal_acks = matches!(request.acks, -1..=1);
     let topics: Vec<_> = request
@@ -48,17 +69,32 @@ pub(super) async fn handle(
         .map(|topic| check(context, topic, legal_acks))
         .collect();
     let id = transactional_id.as_deref();
-    let append_all = |broker: &mut Broker| {
+    let append_all = |broker: &mut Broker| -> Vec<AppendedTopic> {
         let append = |topic| append(broker, context, id, topic);
         topics.into_iter().map(append).collect()
     };
     // A transaction that begins sets a deadline; a plain record doesn't, and so need not look for the next one.
-    let responses = if id.is_some() {
+    let appended = if id.is_some() {
         context.shared.with(append_all)
     } else {
         append_all(&mut context.shared.lock())
     };
-    (request.acks != 0).then(|| ProduceResponse::default().with_responses(responses))
+    if request.acks == 0 {
+        let mut outcomes = appended.iter().flat_map(|topic| &topic.outcomes);
+        return match outcomes.find_map(|outcome| outcome.result.as_ref().err()) {
+            Some(refusal) => Err(Closed::Unacknowledged(refusal.code())),
+            None => Ok(None),
+        };
+    }
+    let mut may_blame = MOST_BLAMED;
+    let responses = appended.into_iter().map(|topic| {
+        let name = topic.name.unwrap_or_default();
+        let responses = topic.outcomes.into_iter();
+        let responses = responses.map(|outcome| respond(&name, outcome, &mut may_blame));
+        topic.response.with_partition_responses(responses.collect())
+    });
+    let responses = responses.collect();
+    Ok(Some(ProduceResponse::default().with_responses(responses)))
 }
 
 fn check(context: &Context<'_>, topic: TopicProduceData, legal_acks: bool) -> CheckedTopic {
@@ -90,27 +126,36 @@ fn append(
     context: &Context<'_>,
     transactional_id: Option<&str>,
     topic: CheckedTopic,
-) -> TopicProduceResponse {
+) -> AppendedTopic {
     let name = if context.version >= 13 {
         broker.topics.name_of(topic.id).map(str::to_owned)
     } else {
         Some(topic.name.to_string())
     };
-    let responses = topic.batches.into_iter().map(|(index, batch)| {
-        let result = batch.and_then(|offered| {
+    let outcomes = topic.batches.into_iter().map(|(index, batch)| {
+        let result = batch.map_err(Refusal::from).and_then(|offered| {
             let name = name.as_deref().ok_or(ResponseError::UnknownTopicId)?;
             append_one(broker, context, transactional_id, name, index, offered)
         });
         let log = name
             .as_deref()
             .and_then(|name| broker.topics.log(name, index));
-        respond(index, result, log.map_or(-1, Log::start))
+        let start = log.map_or(-1, Log::start);
+        Outcome {
+            index,
+            result,
+            start,
+        }
     });
-    let responses = responses.collect();
-    TopicProduceResponse::default()
+    let outcomes = outcomes.collect();
+    let response = TopicProduceResponse::default()
         .with_name(topic.name)
-        .with_topic_id(topic.id)
-        .with_partition_responses(responses)
+        .with_topic_id(topic.id);
+    AppendedTopic {
+        name,
+        response,
+        outcomes,
+    }
 }
 
 fn append_one(
@@ -120,14 +165,14 @@ fn append_one(
     topic: &str,
     partition: i32,
     offered: Offered,
-) -> Result<Appended, ResponseError> {
+) -> Result<Appended, Refusal> {
     if is_internal(topic) {
-        return Err(ResponseError::InvalidTopicException);
+        return Err(ResponseError::InvalidTopicException.into());
     }
     let now = broker.now();
     broker.topics.reserve(offered.batch())?;
     let Some(found) = broker.topics.get_mut(topic) else {
-        return Err(ResponseError::UnknownTopicOrPartition);
+        return Err(ResponseError::UnknownTopicOrPartition.into());
     };
     let admission = found.admission;
     let log = found
@@ -154,20 +199,52 @@ fn append_one(
     log.append(offered, admission, beginning, now)
 }
 
-fn respond(
-    index: i32,
-    result: Result<Appended, ResponseError>,
-    start: i64,
-) -> PartitionProduceResponse {
-    let response = PartitionProduceResponse::default().with_index(index);
-    match result {
-        Ok(appended) => response
-            .with_base_offset(appended.base_offset)
-            .with_log_append_time_ms(appended.append_time.unwrap_or(-1))
-            .with_log_start_offset(start),
-        Err(error) => response
-            .with_error_code(error.code())
-            .with_base_offset(-1)
+fn respond(topic: &str, outcome: Outcome, may_blame: &mut usize) -> PartitionProduceResponse {
+    let response = PartitionProduceResponse::default().with_index(outcome.index);
+    let refusal = match outcome.result {
+        Ok(appended) => {
+            return response
+                .with_base_offset(appended.base_offset)
+                .with_log_append_time_ms(appended.append_time.unwrap_or(-1))
+                .with_log_start_offset(outcome.start);
+        }
+        Err(refusal) => refusal,
+    };
+    let code = refusal.code();
+    let response = response.with_error_code(code.code()).with_base_offset(-1);
+    match refusal {
+        Refusal::Whole(error) => response
             .with_error_message((error == ResponseError::PolicyViolation).then(|| text(FULL))),
+        Refusal::Records(refused) => {
+            let blamed = refused.blamed(&format!("{topic}-{}", outcome.index), *may_blame);
+            *may_blame = may_blame.saturating_sub(blamed.len());
+            let words = rejected(code, &blamed);
+            let errors = blamed.into_iter().map(|(index, words)| {
+                BatchIndexAndErrorMessage::default()
+                    .with_batch_index(index)
+                    .with_batch_index_error_message(Some(text(words)))
+            });
+            response
+                .with_log_start_offset(outcome.start)
+                .with_record_errors(errors.collect())
+                .with_error_message(Some(text(words)))
+        }
     }
+}
+
+/// Said of a batch with records to blame (`LogValidator.processRecordErrors`).
+fn rejected(code: ResponseError, blamed: &[(i32, String)]) -> String {
+    if code == ResponseError::InvalidTimestamp {
+        return "One or more records have been rejected due to invalid timestamp".to_owned();
+    }
+    let first = blamed.iter().take(3);
+    let first =
+        first.map(|(index, words)| format!("RecordError(batchIndex={index}, message='{words}')"));
+    let first: Vec<_> = first.collect();
+    format!(
+        "One or more records have been rejected due to {} record errors in total, and only showing the first three \
+         errors at most: [{}]",
+        blamed.len(),
+        first.join(", ")
+    )
 }

@@ -7,10 +7,7 @@ use kafka_protocol::messages::{SyncGroupRequest, SyncGroupResponse};
 use super::{Context, text};
 use crate::groups::Claim;
 
-pub(super) async fn handle(
-    context: &Context<'_>,
-    request: SyncGroupRequest,
-) -> Option<SyncGroupResponse> {
+pub(super) async fn handle(context: &Context<'_>, request: SyncGroupRequest) -> SyncGroupResponse {
     let copy =
         |assignment: &kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment| {
             (
@@ -30,7 +27,7 @@ pub(super) async fn handle(
     );
     let response = SyncGroupResponse::default();
     if let Err(error) = context.check() {
-        return Some(response.with_error_code(error.code()));
+        return response.with_error_code(error.code());
     }
     let receiver = context.shared.with(|broker| {
         let now = broker.now();
@@ -43,17 +40,15 @@ pub(super) async fn handle(
             now,
         )
     });
-    Some(
-        match receiver
-            .await
-            .unwrap_or(Err(ResponseError::CoordinatorNotAvailable))
-        {
-            Ok(synced) if context.version >= 5 => response
-                .with_protocol_type(Some(text(synced.protocol_type)))
-                .with_protocol_name(Some(text(synced.protocol)))
-                .with_assignment(synced.assignment),
-            Ok(synced) => response.with_assignment(synced.assignment),
-            Err(error) => response.with_error_code(error.code()),
-        },
-    )
+    match receiver
+        .await
+        .unwrap_or(Err(ResponseError::CoordinatorNotAvailable))
+    {
+        Ok(synced) if context.version >= 5 => response
+            .with_protocol_type(Some(text(synced.protocol_type)))
+            .with_protocol_name(Some(text(synced.protocol)))
+            .with_assignment(synced.assignment),
+        Ok(synced) => response.with_assignment(synced.assignment),
+        Err(error) => response.with_error_code(error.code()),
+    }
 }

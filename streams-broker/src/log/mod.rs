@@ -17,6 +17,7 @@ mod offered;
 mod producers;
 mod readers;
 mod record;
+mod refused;
 mod segments;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,8 @@ pub(crate) use self::offered::Offered;
 pub(crate) use self::producers::{ActiveProducer, Beginning};
 use self::producers::{PRODUCER_BYTES, Producers, Verdict};
 pub(crate) use self::readers::{Reader, Readers};
+pub(crate) use self::refused::Refusal;
+use self::refused::RefusedRecords;
 pub(crate) use self::segments::SegmentLimits;
 use self::segments::Segments;
 use crate::clock::Millis;
@@ -82,23 +85,22 @@ pub(crate) struct Admission {
 
 impl Admission {
     /// In Apache Kafka's order (`UnifiedLog.append`).
-    fn check(&self, offered: &Offered, now: Millis) -> Result<(), ResponseError> {
+    fn check(self, offered: Offered, now: Millis) -> Result<Batch, Refusal> {
         let batch = &offered.batch;
         if batch.bytes.len() > self.max_bytes {
-            return Err(ResponseError::MessageTooLarge);
-        }
-        if self.keyed && !offered.keyed {
-            return Err(ResponseError::InvalidRecord);
+            return Err(ResponseError::MessageTooLarge.into());
         }
         let early = |earliest: Millis| now.saturating_sub(earliest) > self.before;
         let late = batch.max_timestamp.saturating_sub(now) > self.after;
-        if !self.stamp && (offered.earliest.is_some_and(early) || late) {
-            return Err(ResponseError::InvalidTimestamp);
+        let out_of_time = !self.stamp && (offered.earliest.is_some_and(early) || late);
+        if out_of_time || (self.keyed && !offered.keyed) {
+            let refused = RefusedRecords::new(offered, self, now);
+            return Err(Refusal::Records(Box::new(refused)));
         }
         if batch.bytes.len() > self.segments.bytes {
-            return Err(ResponseError::RecordListTooLarge);
+            return Err(ResponseError::RecordListTooLarge.into());
         }
-        Ok(())
+        Ok(offered.batch)
     }
 }
 
@@ -113,6 +115,7 @@ pub(crate) struct Retention {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Appended {
     pub(crate) base_offset: i64,
+    /// Where the broker's time took the place of the records' own; of a batch that was there before, its time in any case.
     pub(crate) append_time: Option<Millis>,
 }
 
@@ -256,13 +259,12 @@ impl Log {
         admission: Admission,
         beginning: Beginning,
         now: Millis,
-    ) -> Result<Appended, ResponseError> {
-        admission.check(&offered, now)?;
-        let batch = offered.batch;
-        if let Verdict::Duplicate(base_offset) = self.producers.judge(&batch, beginning)? {
+    ) -> Result<Appended, Refusal> {
+        let batch = admission.check(offered, now)?;
+        if let Verdict::Duplicate { base_offset, time } = self.producers.judge(&batch, beginning)? {
             return Ok(Appended {
                 base_offset,
-                append_time: None,
+                append_time: Some(time),
             });
         }
         let batch = if admission.stamp {
@@ -392,7 +394,7 @@ impl Log {
         Ok(self.start)
     }
 
-    /// Deletes from the start what is too old or too much; never what an open transaction may still need.
+    /// Deletes from the start what is too old or too much, also of a transaction that is still open.
     pub(crate) fn retain(&mut self, retention: Retention, now: Millis) {
         let mut size = self.bytes();
         let mut start = self.start;
@@ -403,7 +405,7 @@ impl Log {
             // What is left must not fall below the limit.
             let without = size.saturating_sub(batch.bytes.len());
             let too_much = retention.bytes.is_some_and(|bytes| without >= bytes);
-            if !(too_old || too_much) || batch.last_offset() >= self.last_stable() {
+            if !(too_old || too_much) {
                 break;
             }
             (size, start) = (without, batch.last_offset().saturating_add(1));

@@ -17,7 +17,7 @@ const SHORTEST: usize = 14;
 const CODEC: usize = 22;
 const ZSTD: u8 = 4;
 /// The time of a record that has none.
-const NO_TIME: Millis = -1;
+pub(super) const NO_TIME: Millis = -1;
 
 /// A client's batch, and what was found in it.
 #[derive(Debug, Clone)]

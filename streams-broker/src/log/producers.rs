@@ -22,6 +22,7 @@ struct Sequenced {
     first: i32,
     last: i32,
     base_offset: i64,
+    time: Millis,
 }
 
 #[derive(Debug)]
@@ -79,8 +80,11 @@ struct Lowest {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Append,
-    /// It is in the log already, at this offset.
-    Duplicate(i64),
+    /// It is in the log already, at this offset; the latest of its records has this time.
+    Duplicate {
+        base_offset: i64,
+        time: Millis,
+    },
 }
 
 /// The producers of one partition.
@@ -117,7 +121,8 @@ impl Producers {
         let known = self.known.get(&batch.producer_id);
         let current = known.filter(|producer| producer.epoch == batch.producer_epoch);
         if let Some(seen) = current.and_then(|producer| producer.recent.iter().find(same)) {
-            return Ok(Verdict::Duplicate(seen.base_offset));
+            let (base_offset, time) = (seen.base_offset, seen.time);
+            return Ok(Verdict::Duplicate { base_offset, time });
         }
         let lowest = self.lowest.get(&batch.producer_id);
         in_order(lowest.is_none_or(|lowest| batch.base_sequence <= lowest.sequence))?;
@@ -194,6 +199,7 @@ impl Producers {
             first: batch.base_sequence,
             last: batch.last_sequence(),
             base_offset,
+            time: batch.max_timestamp,
         });
         if batch.is_transactional() {
             if producer.transaction_start.is_none() {
@@ -305,7 +311,10 @@ mod tests {
             let offset = i64::from(index) * 2;
             assert_eq!(
                 producers.judge(&sent(0, index * 2, 2), Beginning::Anywhere),
-                Ok(Verdict::Duplicate(offset))
+                Ok(Verdict::Duplicate {
+                    base_offset: offset,
+                    time: 1,
+                })
             );
         }
         assert_eq!(

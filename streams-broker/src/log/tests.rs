@@ -1,6 +1,6 @@
 //! A partition's log: each test is one rule.
 #![expect(clippy::unwrap_used, reason = "tests")]
-use super::batch::tests::batch;
+use super::batch::tests::{batch, keyed};
 use super::*;
 
 const ADMISSION: Admission = Admission {
@@ -206,7 +206,7 @@ fn too_large_a_batch_is_refused() {
             0,
         )
         .unwrap_err();
-    assert_eq!(error, ResponseError::MessageTooLarge);
+    assert_eq!(error.code(), ResponseError::MessageTooLarge);
 }
 
 #[test]
@@ -216,6 +216,7 @@ fn records_of_another_time_or_without_a_key_are_refused_where_that_is_said() {
         Log::default()
             .append(batch, admission, Beginning::Anywhere, 1_500)
             .map(|_| ())
+            .map_err(|refusal| refusal.code())
     };
     assert_eq!(
         refused(Admission {
@@ -278,8 +279,9 @@ fn what_is_too_old_or_too_much_goes() {
         0,
     );
     assert_eq!(log.start(), 2);
-    // An open transaction keeps its records.
+    // Whether a transaction is still open doesn't matter.
     append(&mut log, client(7, 0, 1, true, 0));
+    assert_eq!(log.last_stable(), 3);
     log.retain(
         Retention {
             time: Some(1),
@@ -287,5 +289,32 @@ fn what_is_too_old_or_too_much_goes() {
         },
         1_000_000,
     );
-    assert_eq!((log.start(), log.end()), (3, 4));
+    assert_eq!((log.start(), log.last_stable(), log.end()), (4, 4, 4));
+}
+
+#[test]
+fn the_records_to_blame_are_named() {
+    let admission = Admission {
+        keyed: true,
+        after: 100,
+        ..ADMISSION
+    };
+    let blamed = |records: &Bytes, now| {
+        let offered = Offered::from_client(records).unwrap();
+        let refused = Log::default().append(offered, admission, Beginning::Anywhere, now);
+        let refusal = refused.unwrap_err();
+        let code = refusal.code();
+        let Refusal::Records(refused) = refusal else {
+            return (code, Vec::new());
+        };
+        (code, refused.blamed("t-0", 2))
+    };
+    let (code, records) = blamed(&batch((-1, -1), -1, 3, false, 0), 0);
+    assert_eq!(code, ResponseError::InvalidRecord);
+    let indexes: Vec<_> = records.iter().map(|(index, _)| *index).collect();
+    assert_eq!(indexes, [0, 1]);
+    assert!(records.iter().all(|(_, words)| words.ends_with("t-0")));
+    let (code, records) = blamed(&keyed(None, "ab"), -101);
+    assert_eq!((code, records.len()), (ResponseError::InvalidTimestamp, 2));
+    assert!(records.iter().all(|(_, words)| words.ends_with(", -1]")));
 }

@@ -9,6 +9,7 @@ mod groups;
 mod leader_epochs;
 mod logs;
 mod migrations;
+mod produce_answers;
 mod producers;
 mod rules;
 mod sessions;

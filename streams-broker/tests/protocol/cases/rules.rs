@@ -239,6 +239,43 @@ fn records_older_than_retention_ms_are_deleted() {
     assert_eq!(wire.list(&topic, 0, -1).2, 3);
 }
 
+/// `UnifiedLog.deletableSegments` looks at the high watermark, and not at the last stable offset.
+#[test]
+fn records_of_an_open_transaction_are_deleted_as_others_are() {
+    let mut wire = Wire::new();
+    let topic = topic(
+        &mut wire,
+        &[("retention.ms", "3600000"), ("segment.ms", "1000")],
+    );
+    let (id, producer) = wire.producer();
+    let added = patiently(&[51], || {
+        (wire.add_partitions(&id, producer, &topic, &[0])[0], ())
+    });
+    assert_eq!(added.0, 0);
+    let old = RawBatch {
+        attributes: 0x10,
+        time: now() - 3 * HOUR,
+        producer,
+        sequence: 0,
+        ..RawBatch::of(record(0, 0, None))
+    };
+    assert_eq!(wire.produce(Some(&id), &topic, 0, &old.bytes()), (0, 0));
+    assert_eq!(wire.produce(None, &topic, 0, &batch_at(now(), 1)), (0, 1));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while wire.list(&topic, 0, -2).2 != 1 {
+        assert!(Instant::now() < deadline, "it is still there");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let left = wire.fetch(&topic, 0, 1, 1);
+    assert_eq!((left.log_start_offset, left.last_stable_offset), (1, 1));
+    assert_eq!(wire.end(&id, producer, true), 0);
+    let stable = patiently(&[-1], || {
+        let (_, _, end) = wire.list_committed(&topic, 0, -1);
+        (if end < 3 { -1 } else { 0 }, end)
+    });
+    assert_eq!(stable, (0, 3));
+}
+
 fn metadata(wire: &mut Wire, name: &str, create: bool) -> (i16, usize) {
     let topic = MetadataRequestTopic::default().with_name(Some(TopicName(text(name))));
     let request = MetadataRequest::default()
