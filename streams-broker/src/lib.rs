@@ -69,14 +69,16 @@
 //! - **Configurations.** The broker's are fixed at the start, and clients' metrics and groups have none: only topics' can
 //!   be altered. Of the broker's there are those that have an effect here; any other is an error at the start. Topics'
 //!   settings of replication and tiered storage have no effect, and Apache Kafka's internal ones (`internal.segment.bytes`)
-//!   are unknown: `segment.bytes` of less than 1 MiB cannot be had.
+//!   are unknown: `segment.bytes` of less than 1 MiB cannot be had. Descriptions have no documentation, and of synonyms
+//!   those that have an effect here.
 //! - **Time.** Two delays are zero, so that tests don't wait: `group.initial.rebalance.delay.ms`, and the time until the
 //!   markers of an ended transaction are written. [`Builder::marker_delay`] makes clients meet CONCURRENT_TRANSACTIONS as
 //!   they do on a real cluster. Expired transactional ids are looked for with the scan for late transactions, not once an
 //!   hour. Waits of a fetch go by the machine's clock, everything else by the broker's own.
-//! - **Versions.** Of those of Apache Kafka 4.3 these are missing: AddPartitionsToTxn 4 and 5 (brokers' own),
-//!   WriteTxnMarkers 2 (the same), DescribeLogDirs 5 (cordoned directories). Two-phase commit (KIP-939) is not known.
-//!   The tagged fields of Fetch that only replicas send are refused.
+//! - **Versions.** Of those of Apache Kafka 4.3 AddPartitionsToTxn 4 and 5 are missing, which brokers send each other and
+//!   no client sends. Two-phase commit (KIP-939) is not known. The tagged fields of Fetch that only replicas send are
+//!   refused. Of features ApiVersions tells only `group.version` and `transaction.version`, not `metadata.version` and
+//!   those of what is not here.
 //!
 //! # Files
 //!

@@ -9,6 +9,7 @@ use kafka_protocol::messages::{
 };
 
 use super::once::once;
+use super::operations::{OF_GROUP, UNTOLD};
 use super::{Context, text};
 use crate::broker::Broker;
 use crate::groups::consumer::ConsumerGroup;
@@ -26,12 +27,19 @@ pub(super) fn handle(
     context: &Context<'_>,
     request: ConsumerGroupDescribeRequest,
 ) -> ConsumerGroupDescribeResponse {
+    let may_do = if request.include_authorized_operations {
+        OF_GROUP
+    } else {
+        UNTOLD
+    };
     let groups = once(request.group_ids, Clone::clone).map(|id| {
         let described = context
             .check()
             .and_then(|()| describe(broker, context, &id));
         match described {
-            Ok(described) => described.with_group_id(id),
+            Ok(described) => described
+                .with_group_id(id)
+                .with_authorized_operations(may_do),
             Err(error) => DescribedGroup::default()
                 .with_group_id(id)
                 .with_error_code(error.code())

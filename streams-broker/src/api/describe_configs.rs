@@ -3,7 +3,7 @@
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::{
-    DescribeConfigsResourceResult, DescribeConfigsResult,
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
 };
 use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 
@@ -19,6 +19,8 @@ pub(super) const BROKER: i8 = 4;
 pub(super) const TOPIC_OVERRIDE: i8 = 1;
 const STATIC_BROKER: i8 = 4;
 pub(super) const DEFAULT: i8 = 5;
+/// Settings that have no default of their own in Apache Kafka: it is that of the same in hours.
+const OF_LARGER_UNITS: [&str; 2] = ["log.retention.ms", "log.roll.ms"];
 
 pub(super) fn handle(
     broker: &mut Broker,
@@ -28,10 +30,12 @@ pub(super) fn handle(
     let resources = once(request.resources, |resource| {
         (resource.resource_type, resource.resource_name.clone())
     });
+    let with_synonyms = request.include_synonyms;
     let results = resources.map(|resource| {
         let result = DescribeConfigsResult::default().with_resource_type(resource.resource_type);
         let result = match describe(broker, context, &resource) {
-            Ok(configs) => result.with_configs(configs),
+            Ok(configs) if with_synonyms => result.with_configs(configs),
+            Ok(configs) => result.with_configs(configs.into_iter().map(without_synonyms).collect()),
             Err(refused) => result
                 .with_error_code(refused.code.code())
                 .with_error_message(Some(text(refused.message))),
@@ -120,4 +124,38 @@ fn one(
         .with_read_only(override_source == STATIC_BROKER)
         .with_config_source(source)
         .with_config_type(definition.kind.wire())
+        .with_synonyms(synonyms(definition, own, broker, override_source))
+}
+
+fn without_synonyms(config: DescribeConfigsResourceResult) -> DescribeConfigsResourceResult {
+    config.with_synonyms(Vec::new())
+}
+
+/// Where a value comes from: what was set, the broker's setting behind it, that one's default; the first of them holds.
+fn synonyms(
+    definition: &Definition,
+    own: &Settings,
+    broker: &Settings,
+    override_source: i8,
+) -> Vec<DescribeConfigsSynonym> {
+    let synonym = |name: &str, value: &str, source| {
+        DescribeConfigsSynonym::default()
+            .with_name(text(name))
+            .with_value(Some(text(value)))
+            .with_source(source)
+    };
+    let set = own.explicit(definition.name);
+    let set = set.map(|value| synonym(definition.name, value, override_source));
+    let parent = match override_source {
+        STATIC_BROKER => Some(definition),
+        _ => definition.inherits.and_then(|name| broker.definition(name)),
+    };
+    let inherited = definition.inherits.and_then(|name| {
+        let value = broker.explicit(name)?;
+        Some(synonym(name, value, STATIC_BROKER))
+    });
+    let default = parent
+        .filter(|parent| !OF_LARGER_UNITS.contains(&parent.name))
+        .map(|parent| synonym(parent.name, parent.default, DEFAULT));
+    [set, inherited, default].into_iter().flatten().collect()
 }

@@ -5,6 +5,7 @@ use kafka_protocol::messages::describe_groups_response::{DescribedGroup, Describ
 use kafka_protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse};
 
 use super::once::once;
+use super::operations::{OF_GROUP, UNTOLD};
 use super::{Context, text};
 use crate::broker::Broker;
 use crate::groups::classic::ClassicGroup;
@@ -19,6 +20,11 @@ pub(super) fn handle(
     context: &Context<'_>,
     request: DescribeGroupsRequest,
 ) -> DescribeGroupsResponse {
+    let may_do = if request.include_authorized_operations {
+        OF_GROUP
+    } else {
+        UNTOLD
+    };
     let groups = once(request.groups, Clone::clone).map(|id| {
         let group = broker.groups.get(&id);
         let described = match group.map(|group| (group, &group.kind)) {
@@ -28,7 +34,11 @@ pub(super) fn handle(
             Some((group, Kind::Classic(classic))) => describe(group, classic, context.version >= 4),
             Some((_, Kind::Consumer(_))) | None => missing(&id, context.version),
         };
-        described.with_group_id(id)
+        let described = described.with_group_id(id);
+        match described.error_code {
+            0 => described.with_authorized_operations(may_do),
+            _ => described,
+        }
     });
     DescribeGroupsResponse::default().with_groups(groups.collect())
 }

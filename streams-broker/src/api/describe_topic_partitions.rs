@@ -10,6 +10,7 @@ use kafka_protocol::messages::{
     BrokerId, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, TopicName,
 };
 
+use super::operations::OF_TOPIC;
 use super::{Context, text};
 use crate::broker::Broker;
 use crate::log::Log;
@@ -120,4 +121,5 @@ fn describe(
         .with_name(Some(TopicName(text(name))))
         .with_topic_id(topic.id)
         .with_partitions(partitions.map(partition).collect())
+        .with_topic_authorized_operations(OF_TOPIC)
 }

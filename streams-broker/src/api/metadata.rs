@@ -9,6 +9,7 @@ use kafka_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, Topi
 use uuid::Uuid;
 
 use super::once::once;
+use super::operations::{OF_CLUSTER, OF_TOPIC, UNTOLD};
 use super::{Context, code, text};
 use crate::broker::Broker;
 use crate::log::Log;
@@ -27,6 +28,16 @@ pub(super) fn handle(
         .topics
         .as_ref()
         .is_none_or(|topics| topics.is_empty() && context.version == 0);
+    let of_cluster = if request.include_cluster_authorized_operations {
+        OF_CLUSTER
+    } else {
+        UNTOLD
+    };
+    let of_topic = if request.include_topic_authorized_operations {
+        OF_TOPIC
+    } else {
+        UNTOLD
+    };
     let may_create = request.allow_auto_topic_creation || context.version < 4;
     let topics: Vec<_> = if all {
         let node = broker.node.id;
@@ -43,6 +54,11 @@ pub(super) fn handle(
             .map(|topic| one(broker, context, topic, may_create))
             .collect()
     };
+    let may_do = |topic: MetadataResponseTopic| match topic.error_code {
+        0 => topic.with_topic_authorized_operations(of_topic),
+        _ => topic,
+    };
+    let topics: Vec<_> = topics.into_iter().map(may_do).collect();
     // An answer about no topic has a place for an error in its newest version only.
     let error = if topics.is_empty() && context.version >= KNOWS_ERROR {
         code(context.check())
@@ -60,6 +76,7 @@ pub(super) fn handle(
         .with_cluster_id(Some(text(broker.cluster_id.clone())))
         .with_controller_id(BrokerId(node.id))
         .with_topics(topics)
+        .with_cluster_authorized_operations(of_cluster)
 }
 
 fn one(

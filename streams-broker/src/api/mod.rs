@@ -43,6 +43,7 @@ mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod once;
+mod operations;
 mod produce;
 #[cfg(any(test, fuzzing))]
 mod samples;
@@ -62,6 +63,7 @@ use kafka_protocol::messages::{ApiKey, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, StrBytes};
 use uuid::Uuid;
 
+use self::newer_versions::Older;
 use self::once::once;
 use self::shape::Subject;
 use crate::faults::{Faults, SeenRequest, Told};
@@ -112,6 +114,8 @@ pub(crate) struct Context<'a> {
     pub(crate) version: i16,
     /// The version in which request and response are decoded and encoded: see [`newer_versions`].
     written_as: i16,
+    /// What the decoder has no fields for.
+    beside: Bytes,
     /// The error that is answered, by an injected fault or because a limit is reached.
     pub(crate) refusal: Option<ResponseError>,
     /// Whether a handler has asked for it.
@@ -192,14 +196,14 @@ apis! {
     ConsumerGroupHeartbeat 0..=1 consumer_group_heartbeat,
     ConsumerGroupDescribe 0..=1 consumer_group_describe,
     AlterConfigs 0..=2 alter_configs,
-    DescribeLogDirs 1..=4 describe_log_dirs,
+    DescribeLogDirs 1..=5 describe_log_dirs,
     ElectLeaders 0..=2 elect_leaders,
     IncrementalAlterConfigs 0..=1 incremental_alter_configs,
     ListConfigResources 0..=1 list_config_resources,
     DescribeCluster 0..=2 describe_cluster,
     DescribeTopicPartitions 0..=0 describe_topic_partitions,
     DescribeProducers 0..=0 describe_producers,
-    WriteTxnMarkers 1..=1 write_txn_markers,
+    WriteTxnMarkers 1..=2 write_txn_markers,
     DescribeTransactions 0..=0 describe_transactions,
     ListTransactions 0..=2 list_transactions,
     }
@@ -274,6 +278,9 @@ pub(crate) async fn answer(
     let mut verdict = shared.faults.judge(&seen);
     verdict.before.pass().await?;
     shared.running().await;
+    let misfit = || Closed::Malformed(format!("{api:?} {version} doesn't fit its frame"));
+    let refusal = verdict.error.or_else(|| limit(shared, api, body.len()));
+    let Older { body, beside } = newer_versions::older(api, version, body).ok_or_else(misfit)?;
     let context = Context {
         shared,
         reader,
@@ -281,11 +288,10 @@ pub(crate) async fn answer(
         client_id,
         version,
         written_as: newer_versions::written_as(api, version),
-        refusal: verdict.error.or_else(|| limit(shared, api, body.len())),
+        beside,
+        refusal,
         told: AtomicBool::new(false),
     };
-    let misfit = || Closed::Malformed(format!("{api:?} {version} doesn't fit its frame"));
-    let body = newer_versions::named(api, version, body).ok_or_else(misfit)?;
     let answer = dispatch(api, &context, body, header.correlation_id).await;
     let told = if context.told.into_inner() {
         Told::Yes
@@ -293,7 +299,7 @@ pub(crate) async fn answer(
         Told::No
     };
     Faults::answered(&verdict, &seen, told);
-    let answer = answer.and_then(|answer| newer_versions::by_id(api, version, answer));
+    let answer = answer.and_then(|answer| newer_versions::newer(api, version, answer));
     verdict.after.pass().await?;
     shared.running().await;
     answer
@@ -446,6 +452,7 @@ mod tests {
                 client_id: "",
                 version: *version,
                 written_as: newer_versions::written_as(*api, *version),
+                beside: Bytes::new(),
                 refusal: ResponseError::try_from_code(INJECTED),
                 told: AtomicBool::new(false),
             };
@@ -454,8 +461,8 @@ mod tests {
                 // Acks after the transactional id: without them there is no answer.
                 request.splice(2..4, [0xff, 0xff]);
             }
-            let request = newer_versions::named(*api, *version, Bytes::from(request));
-            let request = request.unwrap_or_default();
+            let request = newer_versions::older(*api, *version, Bytes::from(request));
+            let request = request.map(|older| older.body).unwrap_or_default();
             let answer = dispatch(*api, &context, request, 0).await;
             let answer = answer.ok().flatten().unwrap_or_default();
             if !answer

@@ -42,6 +42,7 @@ fn write(shape: &str, version: i16, tags: Option<&[u8]>, is_structure: bool, byt
                 bytes.push(1);
                 write(field.inner, version, tags, true, bytes);
             }
+            "v" => bytes.push(0),
             "i" => bytes.extend([0; 16]),
             number => bytes.extend(vec![0; number.parse().unwrap()]),
         }

@@ -9,7 +9,8 @@
 //! 10. From its flexible version on, lengths are varints and every structure ends with tagged fields.
 //!
 //! Strings that say what a request is about have letters of their own, for faults that strike by it: `t` a topic, `i` a
-//! topic's id of 16 bytes, `g` a group, `x` a transactional id, `k` a key of one of these two.
+//! topic's id of 16 bytes, `g` a group, `x` a transactional id, `k` a key of one of these two. Where `kafka-protocol` knows
+//! no field there are letters, too: `v` is a transaction's version, of one byte, and `c` where an answer lacks a truth.
 
 use std::ops::Range;
 
@@ -62,7 +63,7 @@ pub(super) fn shape(api: ApiKey) -> Option<(i16, &'static str)> {
         ApiKey::DescribeCluster => (0, "1 1@1- 1@2-"),
         ApiKey::DescribeTopicPartitions => (0, "[t] 4 (s 4)"),
         ApiKey::DescribeProducers => (0, "[t {4}]"),
-        ApiKey::WriteTxnMarkers => (1, "[8 2 1 [t {4}] 4]"),
+        ApiKey::WriteTxnMarkers => (1, "[8 2 1 [t {4}] 4 v@2-]"),
         ApiKey::DescribeTransactions => (0, "{x}"),
         ApiKey::ListTransactions => (0, "{s} {8} 8@1- s@2-"),
         _ => return None,
@@ -88,12 +89,18 @@ pub(super) struct Subject<'a> {
     pub(super) transactional_ids: Vec<&'a str>,
 }
 
-/// Where in a flexible message its topics are: their names with their lengths, or their ids. `None` if its lengths and
-/// counts don't fit into its bytes.
-pub(super) fn topic_places(fields: &str, version: i16, body: &[u8]) -> Option<Vec<Range<usize>>> {
+/// Where in a flexible message the fields of these letters are (`t` with its length). `None` if its lengths and counts don't
+/// fit into its bytes.
+pub(super) fn places(
+    letters: &str,
+    fields: &str,
+    version: i16,
+    body: &[u8],
+) -> Option<Vec<Range<usize>>> {
     let mut walk = Walk::new(body, version, true);
+    walk.wanted = letters;
     walk.fields(fields, true)?;
-    Some(walk.topic_places)
+    Some(walk.places)
 }
 
 /// What a request is about; `None` if its lengths and counts don't fit into its bytes.
@@ -115,7 +122,9 @@ struct Walk<'a> {
     version: i16,
     flexible: bool,
     subject: Subject<'a>,
-    topic_places: Vec<Range<usize>>,
+    /// The letters of fields of which the places are wanted, and these.
+    wanted: &'a str,
+    places: Vec<Range<usize>>,
     refused_tags: usize,
     /// How many more elements of arrays there may be.
     elements: usize,
@@ -197,7 +206,8 @@ impl<'a> Walk<'a> {
             version,
             flexible,
             subject: Subject::default(),
-            topic_places: Vec::new(),
+            wanted: "",
+            places: Vec::new(),
             refused_tags: 0,
             elements: MOST_ELEMENTS,
         }
@@ -270,14 +280,20 @@ impl<'a> Walk<'a> {
     }
 
     fn field(&mut self, field: &Field<'_>) -> Option<()> {
+        let from = self.place();
+        self.skip_field(field)?;
+        // Brackets are no letters that anybody wants.
+        if self.wanted.contains(field.kind) {
+            self.places.push(from..self.place());
+        }
+        Some(())
+    }
+
+    fn skip_field(&mut self, field: &Field<'_>) -> Option<()> {
         match field.kind {
             "s" | "t" | "g" | "x" | "k" => {
-                let from = self.place();
                 let length = self.count(Self::short)?;
                 let bytes = self.skip(length)?;
-                if field.kind == "t" {
-                    self.topic_places.push(from..self.place());
-                }
                 self.note(field.kind, bytes);
                 Some(())
             }
@@ -285,9 +301,7 @@ impl<'a> Walk<'a> {
             "(" if self.byte()? >= 0x80 => Some(()),
             "(" => self.fields(field.inner, true),
             "i" => {
-                let from = self.place();
                 let id = self.skip(16)?.try_into().ok()?;
-                self.topic_places.push(from..self.place());
                 self.subject.topic_ids.push(id);
                 Some(())
             }
@@ -300,6 +314,8 @@ impl<'a> Walk<'a> {
                 self.elements = self.elements.checked_sub(count)?;
                 (0..count).try_for_each(|_| self.fields(field.inner, field.kind == "["))
             }
+            "v" => self.byte().map(|_| ()),
+            "c" => Some(()),
             number => self.skip(number.parse().ok()?).map(|_| ()),
         }
     }

@@ -12,36 +12,56 @@ use crate::broker::Broker;
 use crate::log::batch::{Marker, Outcome};
 use crate::transactions::ClientVersion;
 
+/// The first version of transactions in which an end raises the epoch.
+const RAISES_EPOCH: i8 = 2;
+
 pub(super) fn handle(
     broker: &mut Broker,
     context: &Context<'_>,
     request: WriteTxnMarkersRequest,
 ) -> WriteTxnMarkersResponse {
-    let results = request.markers.into_iter().map(|marker| {
-        let topics = marker.topics.iter().map(|topic| {
-            let partitions = topic.partition_indexes.iter().map(|index| {
-                let result = context
-                    .check()
-                    .and_then(|()| write(broker, &marker, &topic.name, *index));
-                WritableTxnMarkerPartitionResult::default()
-                    .with_partition_index(*index)
-                    .with_error_code(code(result))
+    let versions = context.beside.iter().copied().map(Some);
+    let versions = versions.chain(std::iter::repeat(None));
+    let results = request
+        .markers
+        .into_iter()
+        .zip(versions)
+        .map(|(marker, version)| {
+            let version = transaction_version(version);
+            let topics = marker.topics.iter().map(|topic| {
+                let partitions = topic.partition_indexes.iter().map(|index| {
+                    let result = context
+                        .check()
+                        .and_then(|()| write(broker, &marker, version, &topic.name, *index));
+                    WritableTxnMarkerPartitionResult::default()
+                        .with_partition_index(*index)
+                        .with_error_code(code(result))
+                });
+                WritableTxnMarkerTopicResult::default()
+                    .with_name(topic.name.clone())
+                    .with_partitions(partitions.collect())
             });
-            WritableTxnMarkerTopicResult::default()
-                .with_name(topic.name.clone())
-                .with_partitions(partitions.collect())
+            let topics = topics.collect();
+            WritableTxnMarkerResult::default()
+                .with_producer_id(marker.producer_id)
+                .with_topics(topics)
         });
-        let topics = topics.collect();
-        WritableTxnMarkerResult::default()
-            .with_producer_id(marker.producer_id)
-            .with_topics(topics)
-    });
     WriteTxnMarkersResponse::default().with_markers(results.collect())
+}
+
+/// Before version 2 of the request a marker doesn't say it.
+fn transaction_version(said: Option<u8>) -> ClientVersion {
+    if said.is_some_and(|said| said.cast_signed() >= RAISES_EPOCH) {
+        ClientVersion::V2
+    } else {
+        ClientVersion::V1
+    }
 }
 
 fn write(
     broker: &mut Broker,
     asked: &WritableTxnMarker,
+    version: ClientVersion,
     topic: &str,
     partition: i32,
 ) -> Result<(), ResponseError> {
@@ -61,7 +81,7 @@ fn write(
         },
         coordinator_epoch: asked.coordinator_epoch,
     };
-    log.check_marker(marker, ClientVersion::V1)?;
+    log.check_marker(marker, version)?;
     log.append_marker(marker, now);
     Ok(())
 }

@@ -19,17 +19,23 @@ fn left_over(api: ApiKey, version: i16, body: &[u8]) -> Option<usize> {
 
 /// Decodes with the real decoder: what it left, and the request encoded again.
 fn real(api: ApiKey, bytes: &[u8], version: i16) -> Option<(usize, Vec<u8>)> {
-    let named = newer_versions::named(api, version, Bytes::copy_from_slice(bytes));
+    let older = newer_versions::older(api, version, Bytes::copy_from_slice(bytes))?;
     let written_as = newer_versions::written_as(api, version);
     if written_as != version {
-        let (left, again) = real(api, &named?, written_as)?;
-        if !newer_versions::has_topic_ids(api, version) {
-            return Some((left, again));
-        }
+        let (left, again) = real(api, &older.body, written_as)?;
         let shape = shape(api)?.1;
-        return Some((left, newer_versions::with_ids(shape, written_as, &again)?));
+        if newer_versions::has_topic_ids(api, version) {
+            return Some((left, newer_versions::with_ids(shape, written_as, &again)?));
+        }
+        if newer_versions::has_transaction_versions(api, version) {
+            // The tags of marker, markers and request are the bytes after it in the sample.
+            assert_eq!(older.beside.len(), 1);
+            let (before, tags) = again.split_at(again.len() - 2);
+            return Some((left, [before, &older.beside, tags].concat()));
+        }
+        return Some((left, again));
     }
-    let mut buffer = named?;
+    let mut buffer = older.body;
     let request = RequestKind::decode(api, &mut buffer, version).ok()?;
     let mut again = BytesMut::new();
     request.encode(&mut again, version).ok()?;
