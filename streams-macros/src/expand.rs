@@ -270,6 +270,10 @@ fn settings(model: &Model, builder: &Ident) -> TokenStream {
             .statestore_cache_max_bytes
             .given()
             .map(|bytes| quote!(statestore_cache_max_bytes(#bytes))),
+        options
+            .topology_optimization
+            .given()
+            .map(|choice| quote!(topology_optimization(#choice))),
         policy("on_deserialize_error", options.on_error.deserialize.given()),
         policy("on_process_error", options.on_error.process.given()),
         policy("on_produce_error", options.on_error.produce.given()),

@@ -124,6 +124,7 @@ pub(crate) struct Options {
     pub(crate) offset_reset: Setting<OffsetReset>,
     pub(crate) state_backend: Setting<StateBackend>,
     pub(crate) statestore_cache_max_bytes: Setting<Value<usize>>,
+    pub(crate) topology_optimization: Setting<TopologyOptimization>,
     pub(crate) on_error: OnError,
     /// Where each setting's name was written.
     pub(crate) names: Vec<Ident>,
@@ -157,6 +158,23 @@ impl ToTokens for StateBackend {
             Self::Disk => quote!(::streams::StateBackend::Disk),
             Self::Memory => quote!(::streams::StateBackend::Memory),
         });
+    }
+}
+
+/// Which parts of the graph are built so that less goes through Kafka.
+#[derive(Clone, Copy)]
+pub(crate) enum TopologyOptimization {
+    None,
+    MergeRepartitionTopics,
+}
+
+impl ToTokens for TopologyOptimization {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let choice = match self {
+            Self::None => quote!(None),
+            Self::MergeRepartitionTopics => quote!(MergeRepartitionTopics),
+        };
+        tokens.extend(quote!(::streams::TopologyOptimization::#choice));
     }
 }
 

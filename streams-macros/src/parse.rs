@@ -50,6 +50,10 @@ static TOPOLOGY: Site = Site {
             example: "statestore_cache_max_bytes = 10_485_760",
         },
         Known {
+            name: "topology_optimization",
+            example: "topology_optimization = merge_repartition_topics",
+        },
+        Known {
             name: "on_error",
             example: "on_error(deserialize = skip)",
         },
@@ -142,6 +146,7 @@ fn options(tokens: TokenStream, errors: &mut Errors) -> Options {
         offset_reset: Setting::Absent,
         state_backend: Setting::Absent,
         statestore_cache_max_bytes: Setting::Absent,
+        topology_optimization: Setting::Absent,
         on_error: OnError {
             deserialize: Setting::Absent,
             process: Setting::Absent,
@@ -181,6 +186,9 @@ fn option(options: &mut Options, written: Written, errors: &mut Errors) {
         "state_backend" => options.state_backend = values::state_backend(written, errors).into(),
         "statestore_cache_max_bytes" => {
             options.statestore_cache_max_bytes = values::count(written, errors).into();
+        }
+        "topology_optimization" => {
+            options.topology_optimization = values::topology_optimization(written, errors).into();
         }
         _ => on_error(&mut options.on_error, written, errors),
     }

@@ -1,7 +1,9 @@
 //! What stands to the right of an option's `=`: a literal of the right kind, a constant, or a word.
 
 use crate::errors::Errors;
-use crate::model::{Constant, Guarantee, OffsetReset, Policy, StateBackend, Value};
+use crate::model::{
+    Constant, Guarantee, OffsetReset, Policy, StateBackend, TopologyOptimization, Value,
+};
 use crate::options::{Form, Known, Written, ungroup};
 use crate::suggest;
 use proc_macro2::{Ident, Span, TokenStream};
@@ -166,6 +168,21 @@ pub(crate) fn state_backend(written: Written, errors: &mut Errors) -> Option<Sta
     let choices = [
         ("disk", StateBackend::Disk),
         ("memory", StateBackend::Memory),
+    ];
+    word(written, &choices, errors)
+}
+
+/// `none` or `merge_repartition_topics`.
+pub(crate) fn topology_optimization(
+    written: Written,
+    errors: &mut Errors,
+) -> Option<TopologyOptimization> {
+    let choices = [
+        ("none", TopologyOptimization::None),
+        (
+            "merge_repartition_topics",
+            TopologyOptimization::MergeRepartitionTopics,
+        ),
     ];
     word(written, &choices, errors)
 }

@@ -85,6 +85,20 @@ impl FromStr for OffsetReset {
     }
 }
 
+/// Which parts of the graph are built so that less goes through Kafka (`topology.optimization` of Kafka Streams). They
+/// change which internal topics a job has, so it is a change like a rename of what is kept: see
+/// [`TopologyBuilder::topology_optimization`](crate::TopologyBuilder::topology_optimization).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TopologyOptimization {
+    /// All as it is written. The default.
+    #[default]
+    None,
+    /// Where several operators need equal keys of one stream together, its records go through one repartition topic, which is
+    /// called after the first of them. Without it there is one for each operator.
+    MergeRepartitionTopics,
+}
+
 /// Where the state of tasks is kept. Either way each change is in a changelog topic too, which restores what is lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum StateBackend {

@@ -21,7 +21,9 @@ mod state;
 pub mod testing;
 mod topology;
 
-pub use config::{ErrorPolicy, Guarantee, JobConfig, OffsetReset, OnError, StateBackend};
+pub use config::{
+    ErrorPolicy, Guarantee, JobConfig, OffsetReset, OnError, StateBackend, TopologyOptimization,
+};
 pub use dsl::{
     GlobalKTable, IntoSink, KGroupedStream, KGroupedTable, KStream, KTable, KeyedLike, sink,
 };
@@ -45,7 +47,9 @@ pub use topology::{Description, NameScope, Topology, TopologyBuilder};
 
 /// What nearly every job needs.
 pub mod prelude {
-    pub use crate::config::{ErrorPolicy, Guarantee, OffsetReset, StateBackend};
+    pub use crate::config::{
+        ErrorPolicy, Guarantee, OffsetReset, StateBackend, TopologyOptimization,
+    };
     pub use crate::dsl::{GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable};
     pub use crate::processor::{
         Child, FixedKeyContext, FixedKeyInitContext, FixedKeyProcessor, FixedKeyRecord, Headers,

@@ -1,6 +1,6 @@
 //! A stream of records.
 
-use super::Outlet;
+use super::{BroughtTogether, Outlet};
 use crate::processor::{Next, Process};
 use crate::topology::{Kind, NodeId, NodeSpec, TopologyBuilder};
 use std::panic::Location;
@@ -17,6 +17,8 @@ pub struct KStream<K: ?Sized, V: ?Sized> {
     node: NodeId,
     builder: TopologyBuilder,
     partitioning: Partitioning,
+    /// Behind a repartition topic that is shared by all that need equal keys of this stream together.
+    together: Rc<BroughtTogether<K, V>>,
 }
 
 /// Whether records may be in another partition than the one that their key belongs to.
@@ -45,6 +47,7 @@ impl<K: ?Sized, V: ?Sized> Clone for KStream<K, V> {
             node: self.node,
             builder: self.builder.clone(),
             partitioning: self.partitioning,
+            together: self.together.clone(),
         }
     }
 }
@@ -60,6 +63,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
             node,
             builder,
             partitioning: Partitioning::ByKey,
+            together: Rc::default(),
         }
     }
 
@@ -116,6 +120,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     pub(crate) fn node_behind(&self, kind: Kind) -> NodeId {
         self.builder
             .add(NodeSpec::new(kind, &[self.node], Location::caller()))
+    }
+
+    /// What is shared of this stream behind a repartition topic.
+    pub(crate) fn together(&self) -> &BroughtTogether<K, V> {
+        &self.together
     }
 
     pub(crate) fn outlet(&self) -> &Rc<Outlet<Next<K, V>>> {

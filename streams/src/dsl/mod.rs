@@ -12,6 +12,7 @@ mod not_here;
 mod outlet;
 mod sink;
 mod table_view;
+mod together;
 
 pub use global_ktable::GlobalKTable;
 pub use grouped_stream::KGroupedStream;
@@ -28,3 +29,4 @@ pub(crate) use outlet::{Link, Outlet};
 pub(crate) use table_view::{
     ComputedFrom, ComputedView, Getter, StoredView, TableView, ValueGetter,
 };
+pub(crate) use together::BroughtTogether;

@@ -4,8 +4,10 @@ use crate::dsl::{KStream, Outlet, Partitioning};
 use crate::processor::{Context, Next, Outcome, Process, Record, TypedSource};
 use crate::serde::MaybeNull;
 use crate::topology::{Kind, NodeId, RepartitionId, RepartitionSpec, TopicRef};
+use std::cell::Cell;
 use std::num::NonZero;
 use std::panic::Location;
+use std::rc::Rc;
 
 /// What becomes of a record with a null key before a repartition topic: it has no partition to go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +79,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         V: MaybeNull,
     {
         let partitions = partitions.map(|partitions| partitions.get().into());
-        self.through_repartition(NullKeys::Drop, partitions).0
+        let written = self.keyed(Rc::new(Cell::new(NullKeys::Drop)));
+        written.through_repartition(partitions).0
     }
 
     /// The stream as an operator needs it that takes equal keys together, and the operator's node: behind a repartition topic
@@ -111,13 +114,37 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         K: MaybeNull,
         V: MaybeNull,
     {
-        match self.partitioning() {
-            Partitioning::ByKey => (self.clone(), None),
-            Partitioning::Changed => {
-                let (stream, repartition) = self.through_repartition(null_keys, None);
-                (stream, Some(repartition))
-            }
+        if self.partitioning() == Partitioning::ByKey {
+            return (self.clone(), None);
         }
+        if !self.builder().merges_repartition_topics() {
+            let written = match null_keys {
+                NullKeys::Drop => self.keyed(Rc::new(Cell::new(null_keys))),
+                NullKeys::Keep => self.clone(),
+            };
+            let (stream, repartition) = written.through_repartition(None);
+            return (stream, Some(repartition));
+        }
+        if let Some(shared) = self.together().shared(null_keys) {
+            return (shared, None);
+        }
+        let null_keys = Rc::new(Cell::new(null_keys));
+        let (stream, repartition) = self.keyed(null_keys.clone()).through_repartition(None);
+        self.together().share(&stream, &null_keys);
+        (stream, Some(repartition))
+    }
+
+    /// The stream without the records whose key is null, unless what is needed of them says otherwise when the topology is
+    /// built.
+    #[track_caller]
+    fn keyed(&self, null_keys: Rc<Cell<NullKeys>>) -> KStream<K, V>
+    where
+        K: MaybeNull,
+    {
+        self.then("repartition-filter", move |next| Keyed {
+            null_keys: null_keys.get(),
+            next,
+        })
     }
 
     /// The stream behind a repartition topic, which is called after the source behind it, unless the caller names it after
@@ -125,7 +152,6 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     #[track_caller]
     pub(super) fn through_repartition(
         &self,
-        null_keys: NullKeys,
         partitions: Option<i32>,
     ) -> (KStream<K, V>, RepartitionId)
     where
@@ -139,11 +165,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
             partitions,
             name: String::new(),
         });
-        let written = match null_keys {
-            NullKeys::Drop => self.then("repartition-filter", |next| Keyed { next }),
-            NullKeys::Keep => self.clone(),
-        };
-        written.to_topic(
+        self.to_topic(
             TopicRef::Repartition(id),
             K::KeySerde::default(),
             V::ValueSerde::default(),
@@ -167,16 +189,17 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     }
 }
 
-/// Lets pass what has a key.
+/// Lets pass what has a key, and what has none only where that is of use.
 struct Keyed<K: ?Sized, V: ?Sized> {
+    null_keys: NullKeys,
     next: Next<K, V>,
 }
 
 impl<K: MaybeNull + ?Sized, V: ?Sized> Process<K, V> for Keyed<K, V> {
     fn process(&self, cx: &mut Context, record: Record<'_, K, V>) -> Outcome {
-        match record.key.present() {
-            Some(_) => self.next.process(cx, record),
-            None => Ok(()),
+        match (self.null_keys, record.key.present()) {
+            (NullKeys::Drop, None) => Ok(()),
+            _ => self.next.process(cx, record),
         }
     }
 }
@@ -204,6 +227,80 @@ mod tests {
         let topology = builder.build();
         topology.check().unwrap();
         assert_eq!(topology.graph().repartitions.len(), 1);
+    }
+
+    /// A stream with other keys than those that were read.
+    fn rekeyed(builder: &TopologyBuilder) -> KStream<Option<String>, String> {
+        let input = builder.stream::<Keyless, String>("in");
+        input.select_key(|_, value| value.split_once(':').map(|(key, _)| key.to_owned()))
+    }
+
+    fn merging() -> TopologyBuilder {
+        let builder = TopologyBuilder::new("app");
+        builder.topology_optimization(TopologyOptimization::MergeRepartitionTopics);
+        builder
+    }
+
+    fn repartitions(topology: &Topology) -> Vec<&str> {
+        let repartitions = topology.graph().repartitions.iter();
+        repartitions.map(|r| r.name.as_str()).collect()
+    }
+
+    #[test]
+    fn operators_behind_one_stream_share_a_topic_only_where_the_author_says_so() {
+        let build = |builder: TopologyBuilder| {
+            let grouped = rekeyed(&builder).group_by_key();
+            let _ = grouped.count().named("counts");
+            let _ = grouped.reduce(|all, one| all + one).named("all");
+            let topology = builder.build();
+            topology.check().unwrap();
+            topology
+        };
+        let as_written = build(TopologyBuilder::new("app"));
+        assert_eq!(repartitions(&as_written), ["counts", "all"]);
+        assert_eq!(repartitions(&build(merging())), ["counts"]);
+    }
+
+    #[test]
+    fn streams_with_keys_of_their_own_share_nothing() {
+        let builder = merging();
+        let _ = rekeyed(&builder).group_by_key().count().named("one");
+        let _ = rekeyed(&builder).group_by_key().count().named("two");
+        assert_eq!(repartitions(&builder.build()), ["one", "two"]);
+    }
+
+    #[test]
+    fn a_shared_topic_takes_null_keys_along_where_one_operator_has_a_use_for_them() {
+        let builder = merging();
+        let rekeyed = rekeyed(&builder);
+        let counts = rekeyed.group_by_key().count().named("counts");
+        counts.to_stream().to("counts");
+        let rows = builder.table::<String, String>("rows").named("rows");
+        let joined = rekeyed.left_join(&rows, |value, row| format!("{value} {row:?}"));
+        joined.to("joined");
+        let topology = builder.build();
+        topology.check().unwrap();
+        assert_eq!(repartitions(&topology), ["counts"]);
+        let mut driver = TopologyTestDriver::new(topology).unwrap();
+        driver.pipe("in", &Keyless, "no key").unwrap();
+        driver.pipe("in", &Keyless, "a:1").unwrap();
+        let joined = driver.read_values::<String>("joined").unwrap();
+        assert_eq!(joined, ["no key None", "a:1 None"]);
+        assert_eq!(driver.read_values::<i64>("counts").unwrap(), [1]);
+    }
+
+    #[test]
+    fn an_optimization_that_comes_late_is_an_error_with_its_place() {
+        let builder = TopologyBuilder::new("app");
+        let _ = rekeyed(&builder).group_by_key().count();
+        let line = line!() + 1;
+        builder.topology_optimization(TopologyOptimization::MergeRepartitionTopics);
+        let error = builder.build().check().unwrap_err().to_string();
+        assert!(error.contains("before the first operator"), "{error}");
+        assert!(
+            error.contains(&format!("repartition.rs:{line}:")),
+            "{error}"
+        );
     }
 
     #[test]

@@ -4,7 +4,9 @@ use super::copartition::{self, Copartition};
 use super::graph::{Graph, SourceTopicReaders, Topology};
 use super::internal::{RepartitionId, RepartitionSpec, TopicRef};
 use super::{GlobalTable, Kind, NodeId, NodeSpec, check, names, sub_topology};
-use crate::config::{ErrorPolicy, Guarantee, JobConfig, OffsetReset, StateBackend};
+use crate::config::{
+    ErrorPolicy, Guarantee, JobConfig, OffsetReset, StateBackend, TopologyOptimization,
+};
 use crate::processor::{GlobalReader, ProcessorSpec, Source};
 use crate::state::{GlobalId, Owner, StoreId, StoreKind, StoreSpec};
 use std::cell::{RefCell, RefMut};
@@ -37,6 +39,7 @@ pub struct TopologyBuilder(Rc<RefCell<Draft>>);
 
 struct Draft {
     config: JobConfig,
+    optimization: TopologyOptimization,
     nodes: Vec<NodeSpec>,
     scopes: Vec<String>,
     sources: Vec<(TopicRef, LinkSource)>,
@@ -77,6 +80,7 @@ impl TopologyBuilder {
     pub fn new(application_id: &str) -> Self {
         Self(Rc::new(RefCell::new(Draft {
             config: JobConfig::new(application_id),
+            optimization: TopologyOptimization::default(),
             nodes: Vec::new(),
             scopes: Vec::new(),
             sources: Vec::new(),
@@ -154,6 +158,44 @@ impl TopologyBuilder {
 }
 
 impl TopologyBuilder {
+    /// Which parts of the graph are built so that less goes through Kafka: to be said before the first operator, since it
+    /// holds for the whole topology.
+    ///
+    /// ```
+    /// use streams::prelude::*;
+    ///
+    /// let builder = TopologyBuilder::new("app");
+    /// builder.topology_optimization(TopologyOptimization::MergeRepartitionTopics);
+    /// let words = builder.stream::<Keyless, String>("words");
+    /// let by_length = words.select_key(|_, word| word.len() as u64);
+    /// by_length.group_by_key().count().named("counts").to_stream().to("counts");
+    /// by_length.to_table().named("newest").to_stream().to("newest");
+    ///
+    /// let description = builder.build().describe().to_string();
+    /// assert_eq!(description.matches("Sink: app-repartition-sink").count(), 1);
+    /// assert!(description.contains("app-counts-repartition"));
+    /// # Ok::<(), streams::Error>(())
+    /// ```
+    ///
+    /// A job that has run with another optimization has other internal topics: what is in a repartition topic that is read no
+    /// more is lost to it. So change it only on a job that has processed all of its input and is stopped, or reset the
+    /// application.
+    #[track_caller]
+    pub fn topology_optimization(&self, optimization: TopologyOptimization) {
+        let mut draft = self.draft();
+        if let Some(first) = draft.nodes.first() {
+            let (at, first) = (Location::caller(), first.at);
+            draft.errors.push(format!(
+                "{at}: `topology_optimization` holds for the whole topology; say it before the first operator (at {first})"
+            ));
+        }
+        draft.optimization = optimization;
+    }
+
+    pub(crate) fn merges_repartition_topics(&self) -> bool {
+        self.draft().optimization == TopologyOptimization::MergeRepartitionTopics
+    }
+
     /// Calls the operators that are added while the scope lives after `name`; scopes nest, and the innermost counts.
     ///
     /// `#[topology]` opens one for every `let`.

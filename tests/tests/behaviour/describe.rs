@@ -1,13 +1,14 @@
 //! The structure of topologies, as Kafka Streams 4.3.1 describes it: sub-topologies with their topics and stores, changelogs,
 //! co-partitioned topics, global stores. Names that Kafka Streams numbers itself are compared by their role.
 
-use crate::functions::Text;
+use crate::functions::{Text, add};
 use crate::parameters::Parameters;
 use crate::topologies::{self, Notes};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::num::NonZero;
 use std::path::Path;
 use streams::prelude::*;
 
@@ -42,6 +43,7 @@ struct ExpectedStore {
     name: String,
     generated_name: bool,
     changelog: String,
+    changelog_is_source_topic: bool,
 }
 
 #[derive(Deserialize)]
@@ -93,8 +95,31 @@ struct Structure {
     global: BTreeSet<String>,
 }
 
+const THREE: NonZero<u16> = NonZero::new(3).unwrap();
+
 /// Kafka Streams names the topic before the repartitioning, which need not have as many partitions.
 const COPARTITIONED_OTHERWISE: [&str; 1] = ["cogroup-mixed"];
+
+/// Kafka Streams keeps no source table that nothing looks up. `streams` keeps each: so its rows are there for what an upgrade
+/// looks up. All else is compared.
+const KEPT_ONLY_HERE: [&str; 1] = ["unnamed-table-to-stream"];
+
+/// It has the structure, but `streams` refuses to run it: a topic that it writes to and reads as well.
+const REFUSED: [&str; 1] = ["same-topic-in-two-chains"];
+
+/// Of windows, of two streams, by foreign key, or with a source topic for a changelog: these are not built here yet.
+const NOT_BUILT_YET: [&str; 10] = [
+    "foreign-key-inner-join (none)",
+    "key-change-two-joins (none)",
+    "same-topic-in-two-chains (all)",
+    "session-aggregate (none)",
+    "stream-self-join (all)",
+    "stream-self-join (none)",
+    "stream-stream-inner-join (none)",
+    "stream-stream-left-join-repartitioned (none)",
+    "tumbling-count (none)",
+    "unnamed-table-join (all)",
+];
 
 #[test]
 fn the_structure_is_that_of_kafka_streams() {
@@ -117,19 +142,41 @@ fn the_structure_is_that_of_kafka_streams() {
     }
     unknown.sort();
     println!("equal: {}\nunknown: {}", compared.len(), unknown.join(", "));
-    assert!(compared.len() >= 13, "only {compared:?} were compared");
+    unknown.retain(|name| !NOT_BUILT_YET.contains(&name.as_str()));
+    assert!(unknown.is_empty(), "not known here: {unknown:?}");
+}
+
+/// What Kafka Streams optimizes under this name.
+fn optimization(expected: &Expected) -> TopologyOptimization {
+    match expected.optimization.as_str() {
+        "none" => TopologyOptimization::None,
+        "all" => TopologyOptimization::MergeRepartitionTopics,
+        other => panic!("{}: what is `{other}`?", expected.describe),
+    }
 }
 
 fn build(expected: &Expected) -> Option<Topology> {
-    if expected.optimization != "none" {
+    let mut stores = expected.subtopologies.iter().flat_map(|part| &part.stores);
+    if stores.any(|store| store.changelog_is_source_topic) {
         return None;
     }
+    let topology = build_unchecked(expected)?;
+    let refused = topology.check().err().map(|error| error.to_string());
+    match REFUSED.contains(&expected.describe.as_str()) {
+        true => assert!(refused.is_some_and(|error| error.contains("`middle`"))),
+        false => assert_eq!(refused, None, "{}", expected.describe),
+    }
+    Some(topology)
+}
+
+fn build_unchecked(expected: &Expected) -> Option<Topology> {
     let parameters = Parameters::new(&expected.parameters);
     let built = topologies::build(&expected.describe, &parameters, &Notes::default());
     if let Some(topology) = built {
         return parameters.all_asked_for().then_some(topology);
     }
     let builder = TopologyBuilder::new("behaviour");
+    builder.topology_optimization(optimization(expected));
     let stream = |topic: &str| builder.stream::<Text, Text>(topic);
     let table = || builder.table::<String, String>("in").named("in-store");
     match expected.describe.as_str() {
@@ -148,7 +195,36 @@ fn build(expected: &Expected) -> Option<Topology> {
                 .group_by(|key, value| (value.clone(), key.clone()));
             grouped.count().named("counts").to_stream().to("out");
         }
-        // Not `unnamed-table-to-stream`: Kafka Streams keeps no source table that nothing looks up, and `streams` keeps each.
+        "unnamed-table-to-stream" => table().to_stream().to("out"),
+        "unnamed-table-join" => {
+            let [left, right] = ["left", "right"].map(|topic| {
+                let table = builder.table::<String, String>(topic);
+                table.named(&format!("{topic}-rows"))
+            });
+            left.join(&right, |_, right| right.clone())
+                .to_stream()
+                .to("out");
+        }
+        "key-change-two-aggregations" => {
+            let grouped = stream("in")
+                .select_key(|_, value| value.clone())
+                .group_by_key();
+            grouped.count().named("counts").to_stream().to("out-1");
+            let all = grouped.aggregate(String::new, add).named("all");
+            all.to_stream().to("out-2");
+        }
+        "repartition-with-count" => {
+            let again = stream("in").repartition_to(THREE).named("again");
+            let counts = again.group_by_key().count().named("counts");
+            counts.to_stream().to("out");
+        }
+        "same-topic-in-two-chains" => {
+            stream("in").filter(|_, _| true).to("out-1");
+            let table = builder.table::<String, String>("table").named("rows");
+            stream("in").join(&table, |_, row| row.clone()).to("out-2");
+            stream("in").to("middle");
+            stream("middle").to("out-3");
+        }
         _ => return None,
     }
     Some(builder.build())
@@ -181,6 +257,7 @@ fn structures(expected: &Expected, topology: &Topology) -> (Structure, Structure
     if COPARTITIONED_OTHERWISE.contains(&expected.describe.as_str()) {
         copartitioned = groups(&expected.copartitioned, Clone::clone);
     }
+    let is_kept_only_here = KEPT_ONLY_HERE.contains(&expected.describe.as_str());
     let found = Structure {
         parts: found
             .sub_topologies
@@ -189,7 +266,10 @@ fn structures(expected: &Expected, topology: &Topology) -> (Structure, Structure
                 [
                     part.sources.iter().map(topic).collect(),
                     part.sinks.iter().map(topic).collect(),
-                    part.stores.iter().map(store).collect(),
+                    match is_kept_only_here {
+                        true => BTreeSet::new(),
+                        false => part.stores.iter().map(store).collect(),
+                    },
                 ]
             })
             .collect(),

@@ -1,10 +1,12 @@
 //! Records that go to the task of another key on their way.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rdkafka::types::RDKafkaErrorCode;
 use streams::ByType;
 use streams::prelude::*;
-use streams_tests::{Counts, wait_until};
+use streams_tests::{Counts, Isolation, ReadRecord, wait_until};
 
 use crate::fixture::{Counting, SOON};
 
@@ -57,4 +59,39 @@ fn what_is_committed_of_a_repartition_topic_is_deleted_and_never_missed() {
         job.stop(handle);
     }
     judge(&job);
+}
+
+/// Two counts of the same keys, behind one repartition topic.
+fn twice_by_last_digit(job: &Counting) -> Topology {
+    let builder = TopologyBuilder::new(&job.application);
+    builder.topology_optimization(TopologyOptimization::MergeRepartitionTopics);
+    builder.checkpoint_interval(Duration::from_millis(200));
+    let input: KStream<str, String> = builder.source(&job.input, ByType, ByType);
+    let digits = input.group_by(|_, value| value.chars().last().unwrap_or_default().to_string());
+    digits.count().named("counts").to_stream().to(&job.output);
+    let _ = digits
+        .aggregate(|| 0_i64, |_, _, so_far| so_far + 1)
+        .named("again");
+    job.configured(&builder, |_| {})
+}
+
+#[test]
+fn a_merged_repartition_topic_is_one_and_leads_to_all_that_need_it() {
+    let mut job = Counting::new(3);
+    job.produce(1_000, 7);
+    job.run(twice_by_last_digit(&job)).unwrap();
+    judge(&job);
+    let own = |name: &str| format!("{}-{name}", job.application);
+    let sent = job
+        .cluster
+        .end_offsets(&own("counts-repartition"), Isolation::Committed);
+    assert!(sent.iter().sum::<i64>() >= 1_000, "{sent:?}");
+    let other = job.cluster.delete_topic(&own("again-repartition"));
+    assert_eq!(other, Err(RDKafkaErrorCode::UnknownTopicOrPartition));
+    let kept = |store: &str| {
+        let newest = |record: ReadRecord| (record.key, record.value);
+        let records = job.cluster.read_committed(&own(store)).into_iter();
+        records.map(newest).collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(kept("again-changelog"), kept("counts-changelog"));
 }

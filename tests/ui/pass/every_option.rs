@@ -16,6 +16,7 @@ use streams::prelude::*;
     offset_reset = latest,
     state_backend = memory,
     statestore_cache_max_bytes = 10_485_760,
+    topology_optimization = merge_repartition_topics,
     on_error(deserialize = dead_letter("rejected"), process = skip, produce = fail),
 )]
 #[sink(topic = "out")]
@@ -63,7 +64,22 @@ fn at_least_once(
     text
 }
 
+#[topology(application_id = "merged", topology_optimization = merge_repartition_topics)]
+fn merged(#[source(topic = "in")] text: KStream<Keyless, String>) {
+    let by_length = text.select_key(|_, text| text.len() as u64);
+    let counts = by_length.group_by_key().count();
+    counts.to_stream().to("counts");
+    let newest = by_length.to_table();
+    newest.to_stream().to("newest");
+}
+
 fn main() -> streams::Result<()> {
+    merged().check()?;
+    let description = merged().describe().to_string();
+    assert!(description.contains("merged-counts-repartition"));
+    assert!(!description.contains("merged-newest-repartition"));
+
+
     let topology = literals();
     topology.check()?;
     let config = topology.config();
