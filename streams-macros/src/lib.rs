@@ -63,7 +63,7 @@ use syn::{DeriveInput, ItemFn};
 /// | `stream_threads = 1` | `1` | at least 1 |
 /// | `state_backend = disk` | `disk` | or `memory`: where stores are kept that do not say it themselves |
 /// | `statestore_cache_max_bytes = 10_485_760` | `0`: none | 0, or at least 1024: for how many bytes a process holds updates of tables back, so that they are sent on once a checkpoint |
-/// | `topology_optimization = merge_repartition_topics` | `none` | see `TopologyBuilder::topology_optimization` |
+/// | `topology_optimization = all` | `none` | or `merge_repartition_topics` or `reuse_ktable_source_topics`: see `TopologyBuilder::topology_optimization` |
 /// | `offset_reset = earliest` | `earliest` | or `latest` or `none`: where a partition without a committed offset begins |
 /// | `on_error(deserialize = skip, process = .., produce = ..)` | `fail` each | or `skip` or `dead_letter("topic")`; that topic is not a source |
 ///

@@ -166,6 +166,8 @@ impl ToTokens for StateBackend {
 pub(crate) enum TopologyOptimization {
     None,
     MergeRepartitionTopics,
+    ReuseKtableSourceTopics,
+    All,
 }
 
 impl ToTokens for TopologyOptimization {
@@ -173,6 +175,8 @@ impl ToTokens for TopologyOptimization {
         let choice = match self {
             Self::None => quote!(None),
             Self::MergeRepartitionTopics => quote!(MergeRepartitionTopics),
+            Self::ReuseKtableSourceTopics => quote!(ReuseKtableSourceTopics),
+            Self::All => quote!(All),
         };
         tokens.extend(quote!(::streams::TopologyOptimization::#choice));
     }

@@ -51,7 +51,7 @@ static TOPOLOGY: Site = Site {
         },
         Known {
             name: "topology_optimization",
-            example: "topology_optimization = merge_repartition_topics",
+            example: "topology_optimization = all",
         },
         Known {
             name: "on_error",

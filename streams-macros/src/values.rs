@@ -172,7 +172,7 @@ pub(crate) fn state_backend(written: Written, errors: &mut Errors) -> Option<Sta
     word(written, &choices, errors)
 }
 
-/// `none` or `merge_repartition_topics`.
+/// `none`, `all`, or one of them.
 pub(crate) fn topology_optimization(
     written: Written,
     errors: &mut Errors,
@@ -183,6 +183,11 @@ pub(crate) fn topology_optimization(
             "merge_repartition_topics",
             TopologyOptimization::MergeRepartitionTopics,
         ),
+        (
+            "reuse_ktable_source_topics",
+            TopologyOptimization::ReuseKtableSourceTopics,
+        ),
+        ("all", TopologyOptimization::All),
     ];
     word(written, &choices, errors)
 }

@@ -97,6 +97,32 @@ pub enum TopologyOptimization {
     /// Where several operators need equal keys of one stream together, its records go through one repartition topic, which is
     /// called after the first of them. Without it there is one for each operator.
     MergeRepartitionTopics,
+    /// The topic of a source table is the changelog of its store too, and no other one is written: a store that lacks rows
+    /// reads them there, up to where the job has processed it.
+    ///
+    /// Such a topic has to keep each row's newest record: its `cleanup.policy` must be `compact`, or its retention without
+    /// limits, which is looked at before the job starts. What a restore reads is what the topic has then:
+    ///
+    /// - A record that was left out because something behind the table has failed on it (`on_error`) is in the table after a
+    ///   restore, and so is what was there before a job that began at the end of its topics.
+    /// - A row that was overwritten behind the job's position may have been compacted away below it: a store that is lost then
+    ///   lacks it until its new value is processed, and an aggregation of the table does not subtract the old one. A
+    ///   `min.compaction.lag.ms` that is longer than the job ever stands still keeps such rows.
+    ///
+    /// A versioned table has a changelog of its own nevertheless, since no compacted topic keeps versions.
+    ReuseKtableSourceTopics,
+    /// Each of these.
+    All,
+}
+
+impl TopologyOptimization {
+    pub(crate) fn merges_repartition_topics(self) -> bool {
+        matches!(self, Self::MergeRepartitionTopics | Self::All)
+    }
+
+    pub(crate) fn reuses_ktable_source_topics(self) -> bool {
+        matches!(self, Self::ReuseKtableSourceTopics | Self::All)
+    }
 }
 
 /// Where the state of tasks is kept. Either way each change is in a changelog topic too, which restores what is lost.

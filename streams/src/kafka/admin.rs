@@ -167,23 +167,24 @@ impl Admin {
     ) -> BTreeMap<String, usize> {
         let mut limits = BTreeMap::new();
         for topic in topics {
-            let asked = self
-                .client
-                .describe_configs([&ResourceSpecifier::Topic(topic)], &AdminOptions::new())
-                .await;
-            let resource = asked.ok().and_then(|r| r.into_iter().next()?.ok());
-            let limit = resource.and_then(|r| {
-                let entry = r
-                    .entries
-                    .into_iter()
-                    .find(|e| e.name == "max.message.bytes")?;
-                entry.value?.parse().ok()
-            });
+            let settings = self.topic_settings(topic).await;
+            let limit = settings.and_then(|s| s.get("max.message.bytes")?.parse().ok());
             if let Some(limit) = limit {
                 limits.insert(topic.to_owned(), limit);
             }
         }
         limits
+    }
+
+    /// The settings of a topic, unless the cluster does not tell them.
+    pub(crate) async fn topic_settings(&self, topic: &str) -> Option<BTreeMap<String, String>> {
+        let asked = self
+            .client
+            .describe_configs([&ResourceSpecifier::Topic(topic)], &AdminOptions::new())
+            .await;
+        let resource = asked.ok()?.into_iter().next()?.ok()?;
+        let set = resource.entries.into_iter();
+        Some(set.filter_map(|e| Some((e.name, e.value?))).collect())
     }
 
     /// The settings of a broker.

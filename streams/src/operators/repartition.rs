@@ -117,7 +117,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         if self.partitioning() == Partitioning::ByKey {
             return (self.clone(), None);
         }
-        if !self.builder().merges_repartition_topics() {
+        if !self.builder().optimization().merges_repartition_topics() {
             let written = match null_keys {
                 NullKeys::Drop => self.keyed(Rc::new(Cell::new(null_keys))),
                 NullKeys::Keep => self.clone(),

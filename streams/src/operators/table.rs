@@ -3,8 +3,9 @@
 use crate::dsl::KTable;
 use crate::processor::{Context, Failure, InputRecord, KeptTable, Outcome, Source, Update};
 use crate::serde::{ByType, Deserializer, HasSerde, Serde, TableKey, TableValue};
-use crate::state::Serdes;
+use crate::state::{Serdes, SourceChangelog, TypedSourceRows};
 use crate::topology::{Kind, NodeSpec, TopicRef, TopologyBuilder};
+use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -62,15 +63,27 @@ impl TopologyBuilder {
             key: key.clone(),
             value: Arc::new(value.serde()),
         };
-        let topic = TopicRef::External(topic.to_owned());
+        let read = TopicRef::External(topic.to_owned());
         let node = self.add(NodeSpec::new(
-            Kind::Source(topic.clone()),
+            Kind::Source(read.clone()),
             &[],
             Location::caller(),
         ));
         let (table, draft) = KTable::kept(node, self, serdes.clone());
+        if self.optimization().reuses_ktable_source_topics() {
+            let rows = TypedSourceRows {
+                key: key.clone(),
+                value: serdes.value.clone(),
+                of: PhantomData,
+            };
+            let source = SourceChangelog {
+                topic: topic.to_owned(),
+                rows: Arc::new(rows),
+            };
+            self.set_store_source(draft.store().id(), source);
+        }
         self.add_reader(
-            topic,
+            read,
             Box::new(move || {
                 Box::new(TableSource {
                     key,

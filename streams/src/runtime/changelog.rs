@@ -9,6 +9,8 @@
 use super::event::ChangelogWritten;
 use super::fail_point::{FailPoint, pass};
 use super::output::Delivery;
+use super::progress::Advance;
+use super::tasks::offset_of;
 use super::work::{Interrupt, Work};
 use crate::Error;
 use crate::kafka::TopicPartition;
@@ -25,13 +27,23 @@ pub(super) struct Changelogs {
     stores: Vec<(TaskId, StoreId)>,
     /// Behind the last record of each, once it is known.
     reached: Vec<Reached>,
+    /// Stores that are restored from an input of theirs, which nothing is written to: they reach as far as it is processed.
+    inputs: Vec<(TaskId, StoreId, TopicPartition)>,
     pub(super) written: Vec<ChangelogWritten>,
 }
 
 impl Changelogs {
-    fn reached(&self, task: TaskId, store: StoreId) -> Option<Reached> {
-        let at = self.stores.iter().position(|s| *s == (task, store))?;
-        self.reached.get(at).copied()
+    fn reached(&self, task: TaskId, store: StoreId, advance: &Advance) -> Option<Reached> {
+        if let Some(at) = self.stores.iter().position(|s| *s == (task, store)) {
+            return self.reached.get(at).copied();
+        }
+        let is_of = |(t, s, _): &&(TaskId, StoreId, TopicPartition)| (*t, *s) == (task, store);
+        let (_, _, input) = self.inputs.iter().find(is_of)?;
+        offset_of(input, &advance.offsets).map(Reached::Read)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.partitions.is_empty() && self.inputs.is_empty()
     }
 
     /// How far each was written.
@@ -68,6 +80,11 @@ impl Work {
                 let Some(topic) = self.changelog_topics.get(id.0) else {
                     continue;
                 };
+                let partition = TopicPartition::new(Arc::clone(topic), task_id.partition);
+                if spec.source.is_some() {
+                    changelogs.inputs.push((task_id, id, partition));
+                    continue;
+                }
                 let route = self.output.open(topic)?;
                 let (mut records, mut bytes) = (0, 0);
                 for (key, stored) in store.written() {
@@ -84,7 +101,6 @@ impl Work {
                     bytes += (entry.key.len() + entry.value.map_or(0, <[u8]>::len)) as u64;
                 }
                 changelogs.count(&spec.name, records, bytes);
-                let partition = TopicPartition::new(Arc::clone(topic), task_id.partition);
                 changelogs.partitions.push(partition);
                 changelogs.stores.push((task_id, id));
             }
@@ -104,15 +120,19 @@ impl Work {
     }
 
     /// The transaction is committed: what the stores have changed is applied to them.
-    pub(super) fn apply(&mut self, changelogs: &Changelogs) -> Result<(), Interrupt> {
-        if changelogs.partitions.is_empty() {
+    pub(super) fn apply(
+        &mut self,
+        changelogs: &Changelogs,
+        advance: &Advance,
+    ) -> Result<(), Interrupt> {
+        if changelogs.is_empty() {
             return Ok(());
         }
         pass(FailPoint::AfterCommit);
         for (id, task) in self.tasks.running_mut() {
             let applied = task
                 .state_mut()
-                .apply(|store| changelogs.reached(id, store));
+                .apply(|store| changelogs.reached(id, store, advance));
             // The next start reads from the changelog what this store lacks.
             applied.map_err(|error| Error::State(error.to_string()))?;
             pass(FailPoint::InApply);

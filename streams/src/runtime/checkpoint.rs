@@ -49,7 +49,7 @@ impl Work {
         self.locate(&mut changelogs)?;
         pass(FailPoint::AfterFlush);
         self.commit(consumer, &advance)?;
-        self.apply(&changelogs)?;
+        self.apply(&changelogs, &advance)?;
         self.tasks.committed(&advance);
         self.shared.purge.note(&advance.offsets);
         self.transaction_ended();

@@ -6,6 +6,7 @@
 
 use super::orphans::Orphans;
 use super::partition_counts::Counts;
+use super::source_changelogs;
 use super::startup::{ClusterReport, blocking};
 use crate::kafka::TopicPartition;
 use crate::kafka::admin::Admin;
@@ -90,7 +91,8 @@ fn plan(topology: &Topology, existing: &BTreeMap<String, i32>) -> Result<Vec<Int
         });
     }
     for sub in topology.sub_topologies() {
-        for store in sub.stores.iter().filter_map(|id| graph.stores.get(id.0)) {
+        let stores = sub.stores.iter().filter_map(|id| graph.stores.get(id.0));
+        for store in stores.filter(|store| store.source.is_none()) {
             let mut settings = store.kind.changelog_settings();
             settings.push(("message.timestamp.type", "CreateTime".to_owned()));
             topics.push(InternalTopic {
@@ -142,6 +144,9 @@ pub(crate) async fn verify(
     report: &ClusterReport,
     stores: &Backends,
 ) -> Result<Verified> {
+    if let Some(error) = source_changelogs::turned_off(topology, stores) {
+        return Err(error);
+    }
     let existing = &report.topics;
     let plan = plan(topology, existing)?;
     check_partitions(&plan, existing)?;

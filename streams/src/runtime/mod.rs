@@ -26,6 +26,7 @@
 //! | `record_size` | how large a record is, and what is said where that is too much |
 //! | `checkpoint` | the commit of outputs and offsets together |
 //! | `changelog` | what the tasks' stores have changed, on its way to Kafka |
+//! | `source_changelogs` | topics of tables that are their changelogs |
 //! | `internal_topics` | changelog and repartition topics: planned, checked, created |
 //! | `orphans` | topics that look like internal ones and belong to nothing |
 //! | `partition_counts` | how many partitions they have |
@@ -81,6 +82,7 @@ mod restorer;
 mod restoring;
 mod schedule;
 mod shared;
+mod source_changelogs;
 mod startup;
 mod stateful;
 mod stop;

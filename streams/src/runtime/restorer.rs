@@ -12,6 +12,8 @@
 //!    the marker that ends them has not arrived yet;
 //! 3. committed records are read up to it. Where an aborted transaction of a dead instance is in the way, that takes until
 //!    the brokers have ended it.
+//!
+//! A table whose topic is its changelog is read to where the task's input begins, and no further: what follows is processed.
 
 use super::restoring::{Log, Reading, Restoring, logs};
 use super::shared::Shared;
@@ -48,6 +50,8 @@ pub(super) struct Request {
     pub(super) number: u64,
     pub(super) task: TaskId,
     pub(super) state: TaskState,
+    /// Where the task's inputs will be read on.
+    pub(super) inputs: Vec<(TopicPartition, i64)>,
 }
 
 pub(super) struct Finished {

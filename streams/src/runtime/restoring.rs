@@ -4,6 +4,7 @@ use super::event::Event;
 use super::restorer::{End, Request};
 use super::shared::Shared;
 use super::store_restore::StoreRestore;
+use super::tasks::offset_of;
 use crate::kafka::TopicPartition;
 use crate::kafka::admin::Admin;
 use crate::kafka::batch::OwnedMessage;
@@ -19,6 +20,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// For the ends of changelogs.
 const LOGS_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A partition that a store is restored from.
+#[derive(Clone, Debug)]
+pub(super) struct Changelog {
+    partition: TopicPartition,
+    /// An input of the task is read up to where it will be processed from; a changelog of the store's own to its end.
+    until: i64,
+}
+
 /// Where a changelog partition begins and ends.
 #[derive(Clone, Debug)]
 pub(super) struct Log {
@@ -31,6 +40,25 @@ pub(super) struct Log {
 }
 
 impl Log {
+    /// Of a partition of which nothing is to be read; it need not be there.
+    fn empty(changelog: &TopicPartition) -> Self {
+        Self {
+            changelog: changelog.clone(),
+            start: 0,
+            stable: 0,
+            end: 0,
+        }
+    }
+
+    /// What is below this offset.
+    fn until(self, offset: i64) -> Self {
+        Self {
+            stable: self.stable.min(offset),
+            end: self.end.min(offset),
+            ..self
+        }
+    }
+
     /// Whether a store that reaches so far has all that counts in it.
     ///
     /// The marker of the transaction that has written it last is all that may be missing. If there is one more offset, and
@@ -48,6 +76,22 @@ impl Log {
 
 /// Asks where changelogs begin and end.
 pub(super) fn logs(
+    admin: &Admin,
+    reader: &PartitionReader,
+    changelogs: &[Changelog],
+) -> Result<Vec<Log>, ClientError> {
+    let has_any = |changelog: &&Changelog| changelog.until > 0;
+    let asked = changelogs.iter().filter(has_any);
+    let asked: Vec<TopicPartition> = asked.map(|c| c.partition.clone()).collect();
+    let mut answers = whole_logs(admin, reader, &asked)?.into_iter();
+    let log = |changelog: &Changelog| match has_any(&changelog) {
+        true => Some(answers.next()?.until(changelog.until)),
+        false => Some(Log::empty(&changelog.partition)),
+    };
+    Ok(changelogs.iter().filter_map(log).collect())
+}
+
+fn whole_logs(
     admin: &Admin,
     reader: &PartitionReader,
     changelogs: &[TopicPartition],
@@ -85,11 +129,18 @@ pub(super) struct Restoring {
 
 impl Restoring {
     /// The changelog partitions of a task's stores.
-    pub(super) fn changelogs(topology: &Topology, request: &Request) -> Vec<TopicPartition> {
+    pub(super) fn changelogs(topology: &Topology, request: &Request) -> Vec<Changelog> {
         let specs = &topology.graph().stores;
         let changelog = |(id, _): (StoreId, _)| {
-            let topic = specs.get(id.0)?.changelog_topic(topology.application_id());
-            Some(TopicPartition::new(topic, request.task.partition))
+            let spec = specs.get(id.0)?;
+            let topic = spec.changelog_topic(topology.application_id());
+            let partition = TopicPartition::new(topic, request.task.partition);
+            let until = match spec.source {
+                // The topic of a table may have fewer partitions than there are tasks.
+                Some(_) => offset_of(&partition, &request.inputs).unwrap_or(0),
+                None => i64::MAX,
+            };
+            Some(Changelog { partition, until })
         };
         request.state.iter().filter_map(changelog).collect()
     }
@@ -254,6 +305,17 @@ fn begin_stores(
         let stored = reached.map(Reached::offset);
         let written_at = committed.written_at().map_err(state_error)?;
         let from = match stored {
+            Some(offset) if offset > log.end && spec.source.is_some() => {
+                tracing::warn!(
+                    "the state store `{}` was written to offset {offset} of {}, which is read on at {} now: its rows are read \
+                     again up to there",
+                    spec.name,
+                    log.changelog,
+                    log.end
+                );
+                committed.clear().map_err(state_error)?;
+                log.start
+            }
             Some(offset) if offset > log.end => return Err(shorter(&spec.name, offset, log)),
             // At most the marker of the transaction that wrote it is behind it: one with records takes two offsets.
             Some(offset) if offset + 1 >= log.end && offset >= log.start => offset,

@@ -65,6 +65,7 @@ impl StreamThread {
             number,
             task,
             state,
+            inputs: self.work.tasks.inputs_of(task),
         })?;
         self.restores.open += 1;
         if let Some(phase) = self.work.tasks.phase_mut(task) {

@@ -7,9 +7,11 @@ use crate::kafka::TopicPartition;
 use crate::kafka::batch::OwnedMessage;
 use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::processor::TaskId;
-use crate::state::{Committed, RestoreBatch, StoreError, StoreId, StoreSpec};
+use crate::serde::Written;
+use crate::state::{Committed, RestoreBatch, Row, StoreError, StoreId, StoreSpec};
 use crate::{Error, Result};
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 /// How often a long restore tells how far it is.
@@ -31,6 +33,8 @@ pub(super) struct StoreRestore {
     position: i64,
     /// What was read up to there and is not in the store yet.
     unwritten: RestoreBatch,
+    /// For the record that is being read, where the topic of a table is the changelog.
+    row: Row,
     /// The offset that the store has.
     written: i64,
     written_at: Instant,
@@ -54,6 +58,7 @@ impl StoreRestore {
             from,
             position: from,
             unwritten: RestoreBatch::default(),
+            row: Row::default(),
             written: from,
             written_at: now,
             records: 0,
@@ -124,6 +129,9 @@ impl StoreRestore {
             {
                 continue;
             }
+            if self.is_for_the_task(message.offset()) {
+                break;
+            }
             self.position = message.offset() + 1;
             self.records += 1;
             let Some(key) = message.key() else {
@@ -131,14 +139,45 @@ impl StoreRestore {
             };
             let (value, timestamp) = (message.value(), message.timestamp());
             self.bytes += (key.len() + value.map_or(0, <[u8]>::len)) as u64;
-            self.unwritten.push(self.spec.kind, key, value, timestamp);
+            self.push(key, value, timestamp);
         }
         let reached = positions.iter().find(|(p, _)| *p == self.log.changelog);
         if let Some((_, reached)) = reached {
-            self.position = self.position.max(*reached);
+            let reached = match self.is_for_the_task(*reached) {
+                true => self.log.end,
+                false => *reached,
+            };
+            self.position = self.position.max(reached);
         }
         if self.position > before {
             self.moved = Instant::now();
+        }
+    }
+
+    /// Whether what is there is for the task to process, an input of which is the changelog.
+    fn is_for_the_task(&self, offset: i64) -> bool {
+        self.spec.source.is_some() && offset >= self.log.end
+    }
+
+    fn push(&mut self, key: &[u8], value: Option<&[u8]>, timestamp: i64) {
+        let kind = self.spec.kind;
+        let Some(source) = &self.spec.source else {
+            self.unwritten.push(kind, key, value, timestamp);
+            return;
+        };
+        let row = &mut self.row;
+        // User code may panic, as it did when the record was processed.
+        let read = catch_unwind(AssertUnwindSafe(|| source.rows.read(key, value, row)));
+        let Row { key, value } = &self.row;
+        match read {
+            Ok(Ok(Written::Bytes)) if timestamp >= 0 => {
+                self.unwritten.push(kind, key, Some(value), timestamp);
+            }
+            Ok(Ok(Written::Null)) if timestamp >= 0 => {
+                self.unwritten.push(kind, key, None, timestamp);
+            }
+            // The table does not have it: it was left out when it was processed.
+            _ => tracing::debug!("a record of {} is no row", self.log.changelog),
         }
     }
 

@@ -41,7 +41,7 @@ impl Backends {
             let spec = specs.get(id.0);
             let disk = spec.and_then(|spec| Some((spec, self.disk_for(spec.backend)?)));
             let committed: Box<dyn Committed> = match disk {
-                Some((spec, disk)) => Box::new(disk.store(&spec.name, partition)?),
+                Some((spec, disk)) => Box::new(disk.store(&spec.name_on_disk(), partition)?),
                 None => Box::new(Memory::default()),
             };
             Ok((*id, Store::new(committed)))

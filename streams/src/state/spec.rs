@@ -1,6 +1,6 @@
 //! A store as it is drafted.
 
-use super::Segments;
+use super::{Segments, SourceChangelog};
 use crate::config::StateBackend;
 use crate::topology::NodeId;
 use std::panic::Location;
@@ -51,6 +51,8 @@ pub(crate) struct StoreSpec {
     pub(crate) suffix: &'static str,
     /// Where it is kept; else where the job says.
     pub(crate) backend: Option<StateBackend>,
+    /// The topic that it is restored from, in place of a changelog of its own.
+    pub(crate) source: Option<SourceChangelog>,
     /// Given when the topology is built.
     pub(crate) name: String,
 }
@@ -73,12 +75,31 @@ impl StoreSpec {
             owner,
             suffix: "",
             backend: None,
+            source: None,
             name: String::new(),
         }
     }
 
-    /// The topic that its changes go to, as Kafka Streams calls it.
+    /// The topic that it is restored from. Its changes go there, unless it is the table's source.
     pub(crate) fn changelog_topic(&self, application_id: &str) -> String {
-        format!("{application_id}-{}-changelog", self.name)
+        match &self.source {
+            Some(source) => source.topic.clone(),
+            // As Kafka Streams calls it.
+            None => format!("{application_id}-{}-changelog", self.name),
+        }
+    }
+
+    /// What it is called on disk. Its offset there is one of its changelog, so a store that has another one is another store;
+    /// `@` is in no other name.
+    pub(crate) fn name_on_disk(&self) -> String {
+        match &self.source {
+            Some(source) => Self::name_on_disk_of(&source.topic),
+            None => self.name.clone(),
+        }
+    }
+
+    /// What a store is called on disk that is restored from this topic.
+    pub(crate) fn name_on_disk_of(topic: &str) -> String {
+        format!("@{topic}")
     }
 }

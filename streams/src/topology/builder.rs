@@ -8,7 +8,7 @@ use crate::config::{
     ErrorPolicy, Guarantee, JobConfig, OffsetReset, StateBackend, TopologyOptimization,
 };
 use crate::processor::{GlobalReader, ProcessorSpec, Source};
-use crate::state::{GlobalId, Owner, StoreId, StoreKind, StoreSpec};
+use crate::state::{GlobalId, Owner, SourceChangelog, StoreId, StoreKind, StoreSpec};
 use std::cell::{RefCell, RefMut};
 use std::panic::Location;
 use std::rc::Rc;
@@ -178,8 +178,9 @@ impl TopologyBuilder {
     /// ```
     ///
     /// A job that has run with another optimization has other internal topics: what is in a repartition topic that is read no
-    /// more is lost to it. So change it only on a job that has processed all of its input and is stopped, or reset the
-    /// application.
+    /// more is lost to it, and a table that gets a changelog of its own would begin with the records that come then (which is
+    /// refused where the table is on disk). So merge repartition topics only when the job has processed all of its input, and
+    /// reset the application to turn an optimization off.
     #[track_caller]
     pub fn topology_optimization(&self, optimization: TopologyOptimization) {
         let mut draft = self.draft();
@@ -192,8 +193,8 @@ impl TopologyBuilder {
         draft.optimization = optimization;
     }
 
-    pub(crate) fn merges_repartition_topics(&self) -> bool {
-        self.draft().optimization == TopologyOptimization::MergeRepartitionTopics
+    pub(crate) fn optimization(&self) -> TopologyOptimization {
+        self.draft().optimization
     }
 
     /// Calls the operators that are added while the scope lives after `name`; scopes nest, and the innermost counts.
@@ -334,10 +335,18 @@ impl TopologyBuilder {
         id
     }
 
-    /// Has a store be of another kind.
+    /// Has a store be of another kind, which has a changelog of its own.
     pub(crate) fn set_store_kind(&self, store: StoreId, kind: StoreKind) {
         if let Some(store) = self.draft().stores.get_mut(store.0) {
             store.kind = kind;
+            store.source = None;
+        }
+    }
+
+    /// Has the topic of a table be its store's changelog.
+    pub(crate) fn set_store_source(&self, store: StoreId, source: SourceChangelog) {
+        if let Some(store) = self.draft().stores.get_mut(store.0) {
+            store.source = Some(source);
         }
     }
 

@@ -14,4 +14,5 @@ mod processors;
 mod record_cache;
 mod repartition;
 mod restoring;
+mod source_changelogs;
 mod versioned;

@@ -16,7 +16,7 @@ use streams::prelude::*;
     offset_reset = latest,
     state_backend = memory,
     statestore_cache_max_bytes = 10_485_760,
-    topology_optimization = merge_repartition_topics,
+    topology_optimization = reuse_ktable_source_topics,
     on_error(deserialize = dead_letter("rejected"), process = skip, produce = fail),
 )]
 #[sink(topic = "out")]
@@ -64,8 +64,12 @@ fn at_least_once(
     text
 }
 
-#[topology(application_id = "merged", topology_optimization = merge_repartition_topics)]
-fn merged(#[source(topic = "in")] text: KStream<Keyless, String>) {
+#[topology(application_id = "merged", topology_optimization = all)]
+fn merged(
+    #[source(topic = "in")] text: KStream<Keyless, String>,
+    #[table(topic = "rows")] rows: KTable<String, String>,
+) {
+    rows.to_stream().to("changes");
     let by_length = text.select_key(|_, text| text.len() as u64);
     let counts = by_length.group_by_key().count();
     counts.to_stream().to("counts");
@@ -75,8 +79,9 @@ fn merged(#[source(topic = "in")] text: KStream<Keyless, String>) {
 
 fn main() -> streams::Result<()> {
     merged().check()?;
-    let description = merged().describe().to_string();
+    let description = merged().describe().json();
     assert!(description.contains("merged-counts-repartition"));
+    assert!(!description.contains("merged-rows-changelog"));
     assert!(!description.contains("merged-newest-repartition"));
 
 
