@@ -8,13 +8,13 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use streams::StateBackend;
 use streams::prelude::*;
+use streams::serde::SerdeError;
+use streams::{ByType, StateBackend};
 use streams_broker::{ApiKey, ErrorCode, Fault};
-use streams_tests::wait_until;
-use streams_tests::{ReadRecord, Sender};
+use streams_tests::{ReadRecord, Sender, wait_until};
 
-use crate::fixture::{Counting, SOON, broker};
+use crate::fixture::{Counting, SOON, broker, copy_directory};
 
 fn optimizing(job: &Counting) -> TopologyBuilder {
     builder(job, TopologyOptimization::ReuseKtableSourceTopics)
@@ -128,6 +128,57 @@ fn a_store_on_disk_reads_nothing_that_it_has() {
     job.run(total(&job)).unwrap();
     assert_eq!(restored(&job), 0);
     judge(&job);
+}
+
+#[test]
+fn a_store_that_was_left_behind_reads_what_it_lacks() {
+    let mut job = Counting::new(3);
+    send_many(&job, 100);
+    job.run(total(&job)).unwrap();
+    let left = tempfile::tempdir().unwrap();
+    copy_directory(job.directory.path(), left.path());
+    send(&job, &[("key-0", 7), ("key-1", 8)]);
+    job.run(total(&job)).unwrap();
+    job.take_restores();
+    job.directory = left;
+    send_many(&job, 500);
+    job.run(total(&job)).unwrap();
+    assert_eq!(restored(&job), 2);
+    judge(&job);
+}
+
+/// Panics on one number.
+struct Touchy;
+
+impl Serde<i64> for Touchy {
+    fn serialize(&self, value: &i64, out: &mut Vec<u8>) -> Result<(), SerdeError> {
+        out.extend_from_slice(&value.to_be_bytes());
+        Ok(())
+    }
+
+    fn deserialize(&self, bytes: &[u8]) -> Result<i64, SerdeError> {
+        let value = number(bytes).ok_or_else(|| SerdeError::new("no number"))?;
+        assert_ne!(value, 13, "as it was told");
+        Ok(value)
+    }
+}
+
+#[test]
+fn a_record_that_its_serde_panics_on_is_left_out_by_a_restore_too() {
+    let mut job = Counting::new(1);
+    let touchy = |job: &Counting| {
+        let builder = optimizing(job);
+        builder.on_process_error(ErrorPolicy::Skip);
+        let rows = builder.table_with::<String, i64>(&job.input, ByType, By(Touchy));
+        rows.named("rows").to_stream().to(&job.output);
+        job.configured(&builder, |_| {})
+    };
+    send(&job, &[("key", 12), ("key", 13), ("key", 14)]);
+    job.run(touchy(&job)).unwrap();
+    job.take_restores();
+    job.directory = tempfile::tempdir().unwrap();
+    job.run(touchy(&job)).unwrap();
+    assert_eq!(restored(&job), 3);
 }
 
 #[test]
