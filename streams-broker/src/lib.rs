@@ -66,8 +66,8 @@
 //!   [`Builder::max_coordinator_bytes`] and [`Builder::max_traffic_bytes`]; what is above is POLICY_VIOLATION, which Apache
 //!   Kafka answers to nothing of the kind. What a request names more than once is answered once, also where Apache Kafka
 //!   answers each time (descriptions of groups, producers, transactions and configurations, OffsetFetch).
-//! - **Configurations.** The broker's are fixed at the start, and clients' metrics and groups have none: only topics' can
-//!   be altered. Of the broker's there are those that have an effect here; any other is an error at the start. Topics'
+//! - **Configurations.** The broker's are fixed at the start, and clients' metrics, groups and loggers have none, so that
+//!   asking for them is INVALID_REQUEST: only topics' can be altered. Of the broker's there are those that have an effect here; any other is an error at the start. Topics'
 //!   settings of replication and tiered storage have no effect, and Apache Kafka's internal ones (`internal.segment.bytes`)
 //!   are unknown: `segment.bytes` of less than 1 MiB cannot be had. Descriptions have no documentation, and of synonyms
 //!   those that have an effect here.

@@ -8,6 +8,8 @@ use kafka_protocol::messages::{
     ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, GroupId, TopicName,
 };
 
+use kafka_protocol::protocol::StrBytes;
+
 use super::once::once;
 use super::operations::{OF_GROUP, UNTOLD};
 use super::{Context, text};
@@ -41,12 +43,21 @@ pub(super) fn handle(
                 .with_group_id(id)
                 .with_authorized_operations(may_do),
             Err(error) => DescribedGroup::default()
-                .with_group_id(id)
                 .with_error_code(error.code())
-                .with_error_message(Some(text(error.to_string()))),
+                .with_error_message(words(&id, error))
+                .with_group_id(id),
         }
     });
     ConsumerGroupDescribeResponse::default().with_groups(groups.collect())
+}
+
+/// What is said beside the code.
+fn words(id: &GroupId, error: ResponseError) -> Option<StrBytes> {
+    match error {
+        ResponseError::InvalidGroupId => None,
+        ResponseError::GroupIdNotFound => Some(text(format!("Group {} not found.", &***id))),
+        other => Some(text(other.to_string())),
+    }
 }
 
 fn describe(
@@ -54,6 +65,9 @@ fn describe(
     context: &Context<'_>,
     id: &GroupId,
 ) -> Result<DescribedGroup, ResponseError> {
+    if id.is_empty() {
+        return Err(ResponseError::InvalidGroupId);
+    }
     let found = broker.groups.get(id);
     let Some((group, Kind::Consumer(consumer))) = found.map(|group| (group, &group.kind)) else {
         return Err(ResponseError::GroupIdNotFound);

@@ -9,6 +9,7 @@ use kafka_protocol::messages::create_topics_response::{
 };
 use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicName};
 
+use super::assignments;
 use super::describe_configs::{DEFAULT, TOPIC_OVERRIDE};
 use super::{Context, text};
 use crate::broker::Broker;
@@ -45,13 +46,14 @@ pub(super) fn handle(
                 .with_topic_id(id)
                 .with_num_partitions(partitions)
                 .with_replication_factor(1)
+                .with_error_message(None)
                 .with_configs(Some(configs(&settings, broker))),
             Err(refused) => result
                 .with_error_code(refused.code.code())
                 .with_error_message(Some(text(refused.message)))
                 .with_num_partitions(-1)
                 .with_replication_factor(-1)
-                .with_configs(None),
+                .with_configs(Some(Vec::new())),
         })
     });
     CreateTopicsResponse::default().with_topics(topics.collect())
@@ -135,20 +137,16 @@ fn assigned(broker: &Broker, topic: &CreatableTopic) -> Result<i32, Refused> {
         .map(|assignment| assignment.partition_index)
         .collect();
     indexes.sort_unstable();
+    for assigned in &topic.assignments {
+        assignments::check(broker.node.id, &assigned.broker_ids)?;
+    }
     let consecutive = indexes
         .iter()
         .zip(0..)
         .all(|(index, expected)| *index == expected);
-    let here = topic
-        .assignments
-        .iter()
-        .all(|a| matches!(a.broker_ids.as_slice(), [one] if one.0 == broker.node.id));
-    if !consecutive || !here {
-        let message = "The manual partition assignment is not valid for one broker.";
-        return Err(Refused::new(
-            ResponseError::InvalidReplicaAssignment,
-            message,
-        ));
+    if !consecutive {
+        let words = "partitions should be a consecutive 0-based integer sequence";
+        return Err(assignments::refused(words));
     }
     Ok(i32::try_from(indexes.len()).unwrap_or(i32::MAX))
 }

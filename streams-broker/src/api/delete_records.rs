@@ -1,5 +1,7 @@
 //! DeleteRecords: moves the start of partitions.
 
+use std::collections::BTreeMap;
+
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::delete_records_request::DeleteRecordsPartition;
 use kafka_protocol::messages::delete_records_response::{
@@ -9,6 +11,7 @@ use kafka_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
 
 use super::Context;
 use crate::broker::Broker;
+use crate::topics::is_internal;
 
 /// Stands for the high watermark.
 const ALL: i64 = -1;
@@ -19,7 +22,13 @@ pub(super) fn handle(
     request: DeleteRecordsRequest,
 ) -> DeleteRecordsResponse {
     let topics = request.topics.into_iter().map(|topic| {
-        let partitions = topic.partitions.iter().map(|asked| {
+        // Of a partition that is named twice the last offset counts.
+        let partitions: BTreeMap<_, _> = topic
+            .partitions
+            .iter()
+            .map(|asked| (asked.partition_index, asked))
+            .collect();
+        let partitions = partitions.into_values().map(|asked| {
             let result =
                 DeleteRecordsPartitionResult::default().with_partition_index(asked.partition_index);
             match delete(broker, context, &topic.name, asked) {
@@ -42,6 +51,9 @@ fn delete(
     asked: &DeleteRecordsPartition,
 ) -> Result<i64, ResponseError> {
     context.check()?;
+    if is_internal(topic) {
+        return Err(ResponseError::InvalidTopicException);
+    }
     let unknown = ResponseError::UnknownTopicOrPartition;
     let topic = broker.topics.get_mut(topic).ok_or(unknown)?;
     let compacted = topic.is_only_compacted(&broker.settings);

@@ -32,7 +32,8 @@ pub(super) fn handle(
                 DescribedGroup::default().with_error_code(super::code(context.check()))
             }
             Some((group, Kind::Classic(classic))) => describe(group, classic, context.version >= 4),
-            Some((_, Kind::Consumer(_))) | None => missing(&id, context.version),
+            Some((_, Kind::Consumer(_))) => missing(&id, "is not a classic group", context.version),
+            None => missing(&id, "not found", context.version),
         };
         let described = described.with_group_id(id);
         match described.error_code {
@@ -43,13 +44,13 @@ pub(super) fn handle(
     DescribeGroupsResponse::default().with_groups(groups.collect())
 }
 
-fn missing(id: &str, version: i16) -> DescribedGroup {
+fn missing(id: &str, why: &str, version: i16) -> DescribedGroup {
     let dead = DescribedGroup::default().with_group_state(text("Dead"));
     if version < KNOWS_MISSING {
         return dead;
     }
     dead.with_error_code(ResponseError::GroupIdNotFound.code())
-        .with_error_message(Some(text(format!("Group {id} is not a classic group."))))
+        .with_error_message(Some(text(format!("Group {id} {why}."))))
 }
 
 fn describe(group: &Group, classic: &ClassicGroup, knows_instances: bool) -> DescribedGroup {

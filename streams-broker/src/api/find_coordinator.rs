@@ -32,9 +32,7 @@ pub(super) fn handle(
 }
 
 fn coordinator(context: &Context<'_>, node: &Node, key: StrBytes, key_type: i8) -> Coordinator {
-    let sound =
-        (0..=TRANSACTION).contains(&key_type) && (key_type != TRANSACTION || !key.is_empty());
-    let checked = if sound {
+    let checked = if (0..=TRANSACTION).contains(&key_type) {
         context.check()
     } else {
         Err(ResponseError::InvalidRequest)

@@ -8,9 +8,10 @@ use kafka_protocol::messages::{
 
 use regex::Regex;
 
+use super::once::once;
 use super::{Context, text};
 use crate::broker::Broker;
-use crate::transactions::Transaction;
+use crate::transactions::{State, Transaction};
 
 pub(super) fn handle(
     broker: &mut Broker,
@@ -51,7 +52,12 @@ pub(super) fn handle(
                 .with_producer_id(ProducerId(transaction.producer.id))
                 .with_transaction_state(text(transaction.state.name()))
         });
-    ListTransactionsResponse::default().with_transaction_states(listed.collect())
+    let listed = listed.collect();
+    let filters = once(request.state_filters.iter().cloned(), Clone::clone);
+    let unknown = filters.filter(|state| !State::is_name(state));
+    ListTransactionsResponse::default()
+        .with_transaction_states(listed)
+        .with_unknown_state_filters(unknown.collect())
 }
 
 /// An expression that the whole id must match.

@@ -8,6 +8,7 @@ mod add_partitions_to_txn;
 mod alter_configs;
 mod altering;
 mod api_versions;
+mod assignments;
 mod committing;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;

@@ -64,6 +64,21 @@ impl State {
         matches!(self, State::PrepareCommit | State::PrepareAbort)
     }
 
+    /// Whether Apache Kafka calls a state so; two of them nothing is ever in here.
+    pub(crate) fn is_name(name: &str) -> bool {
+        use State::{CompleteAbort, CompleteCommit, Empty, Ongoing, PrepareAbort, PrepareCommit};
+        let states = [
+            Empty,
+            Ongoing,
+            PrepareCommit,
+            PrepareAbort,
+            CompleteCommit,
+            CompleteAbort,
+        ];
+        let mut names = states.iter().map(|state| state.name());
+        matches!(name, "PrepareEpochFence" | "Dead") || names.any(|one| one == name)
+    }
+
     /// Apache Kafka's name for it.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -1,13 +1,15 @@
 //! What descriptions say beside what they are about: who may do what, who is asked, where a value comes from.
 
 use bytes::BytesMut;
+use kafka_protocol::messages::consumer_group_describe_response::DescribedGroup;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
 use kafka_protocol::messages::describe_topic_partitions_request::TopicRequest;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{
-    ApiKey, DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest,
-    DescribeLogDirsRequest, DescribeTopicPartitionsRequest, GroupId, MetadataRequest, TopicName,
+    ApiKey, ConsumerGroupDescribeRequest, DescribeClusterRequest, DescribeConfigsRequest,
+    DescribeGroupsRequest, DescribeLogDirsRequest, DescribeTopicPartitionsRequest, GroupId,
+    ListTransactionsRequest, MetadataRequest, TopicName,
 };
 use kafka_protocol::protocol::Encodable;
 
@@ -125,6 +127,36 @@ fn a_configuration_says_where_its_value_comes_from() {
             told(interval, "300000", DEFAULT),
         ]
     );
+}
+
+#[test]
+fn what_nobody_can_be_is_told_apart_from_what_is_not_there() {
+    const INVALID_GROUP_ID: i16 = 24;
+    const NOT_FOUND: i16 = 69;
+    let mut wire = Wire::new();
+    wire.find_coordinator("", 0);
+    let absent = unique("absent");
+    wire.find_coordinator(&absent, 0);
+    let groups = ["", &absent].map(|id| GroupId(text(id)));
+    let request = ConsumerGroupDescribeRequest::default().with_group_ids(groups.to_vec());
+    let loading = [14, 15, 16];
+    let (_, mut codes) = patiently(&loading, || {
+        let answer = wire.ask(1, request.clone()).groups;
+        let of = |group: &DescribedGroup| (group.group_id.to_string(), group.error_code);
+        let codes: Vec<_> = answer.iter().map(of).collect();
+        let mut each = codes.iter().map(|(_, code)| *code);
+        (each.find(|code| loading.contains(code)).unwrap_or(0), codes)
+    });
+    codes.sort();
+    assert_eq!(
+        codes,
+        [(String::new(), INVALID_GROUP_ID), (absent, NOT_FOUND)]
+    );
+    let filters = ["Nothing", "ongoing", "Ongoing", "Dead"].map(text);
+    let request = ListTransactionsRequest::default().with_state_filters(filters.to_vec());
+    let mut unknown = wire.ask(0, request).unknown_state_filters;
+    unknown.sort();
+    assert_eq!(unknown, ["Nothing", "ongoing"].map(text));
 }
 
 /// Version 5 is version 4 with a byte more (KIP-1066).

@@ -129,6 +129,7 @@ fn deleted_records_are_below_the_start() {
     assert_eq!(wire.delete(&topic, 0, -1), (0, 5));
     assert_eq!(wire.delete(&topic, 0, 1), (0, 5));
     assert_eq!(wire.delete(&topic, 9, 1), (3, -1));
+    assert_eq!(wire.delete("__consumer_offsets", 0, 0), (17, -1));
 }
 
 #[test]

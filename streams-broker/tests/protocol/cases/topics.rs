@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use kafka_protocol::messages::create_partitions_request::{
+    CreatePartitionsAssignment, CreatePartitionsTopic,
+};
 use kafka_protocol::messages::create_topics_request::{CreatableReplicaAssignment, CreatableTopic};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{
-    BrokerId, CreateTopicsRequest, DeleteTopicsRequest, MetadataRequest, TopicName,
+    BrokerId, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, MetadataRequest,
+    TopicName,
 };
 use uuid::Uuid;
 
@@ -103,6 +107,48 @@ fn partitions_can_only_be_added() {
     assert_eq!(wire.grow(&topic, 1), 37);
     assert_eq!(wire.grow(&topic, 4), 0);
     assert_eq!(wire.grow(&unique("nothing"), 4), 3);
+}
+
+/// `ReplicationControlManager.createPartitions`
+#[test]
+fn partitions_are_added_where_there_are_brokers() {
+    const INVALID_ASSIGNMENT: i16 = 39;
+    const INVALID_REQUEST: i16 = 42;
+    let mut wire = Wire::new();
+    let topic = wire.topic();
+    let asked = |count, brokers: Option<&[&[i32]]>| {
+        let assignment = |ids: &&[i32]| {
+            let ids = ids.iter().copied().map(BrokerId);
+            CreatePartitionsAssignment::default().with_broker_ids(ids.collect())
+        };
+        CreatePartitionsTopic::default()
+            .with_name(TopicName(text(&topic)))
+            .with_count(count)
+            .with_assignments(brokers.map(|brokers| brokers.iter().map(assignment).collect()))
+    };
+    let mut grow = |topics| {
+        let request = CreatePartitionsRequest::default()
+            .with_topics(topics)
+            .with_timeout_ms(10_000)
+            .with_validate_only(true);
+        let results = wire.ask(3, request).results;
+        let codes = results.iter().map(|result| result.error_code);
+        codes.collect::<Vec<_>>()
+    };
+    assert_eq!(grow(vec![asked(3, Some(&[&[1]]))]), [0]);
+    assert_eq!(grow(vec![asked(4, Some(&[&[1], &[1]]))]), [0]);
+    for wrong in [
+        asked(4, Some(&[&[1]])),
+        asked(3, Some(&[&[1], &[1]])),
+        asked(3, Some(&[])),
+        asked(3, Some(&[&[9]])),
+        asked(3, Some(&[&[1, 1]])),
+        asked(3, Some(&[&[]])),
+    ] {
+        assert_eq!(grow(vec![wrong.clone()]), [INVALID_ASSIGNMENT], "{wrong:?}");
+    }
+    let twice = vec![asked(3, None), asked(4, None)];
+    assert_eq!(grow(twice), [INVALID_REQUEST]);
 }
 
 #[test]
