@@ -43,6 +43,9 @@ pub enum Error {
     /// A setting that doesn't exist, or a value that it doesn't admit.
     #[error("{0}")]
     Setting(String),
+    /// A text that says nothing of a [`Fault`].
+    #[error("{0}")]
+    Fault(String),
     /// A topic that cannot be created.
     #[error("cannot create topic {name:?}: {reason}")]
     Topic {

@@ -34,7 +34,7 @@
 //! | | |
 //! |---|---|
 //! | topics, settings, limits, the address | [`EmbeddedKafka::builder`] |
-//! | errors, lost answers, late and held requests | [`EmbeddedKafka::inject`], [`EmbeddedKafka::faults`] |
+//! | errors, lost answers, late and held requests | [`EmbeddedKafka::inject`], [`EmbeddedKafka::faults`]; the binary's `--fault` |
 //! | restarts with the data or without, pauses, refused connections | [`EmbeddedKafka::restart`] and its neighbours |
 //! | what clients asked for | [`EmbeddedKafka::requests`], [`Injected::seen`] |
 //! | time | [`EmbeddedKafka::advance_clock`], [`EmbeddedKafka::compact`], [`EmbeddedKafka::apply_retention`] |
@@ -67,10 +67,10 @@
 //!   Kafka answers to nothing of the kind. What a request names more than once is answered once, also where Apache Kafka
 //!   answers each time (descriptions of groups, producers, transactions and configurations, OffsetFetch).
 //! - **Configurations.** The broker's are fixed at the start, and clients' metrics, groups and loggers have none, so that
-//!   asking for them is INVALID_REQUEST: only topics' can be altered. Of the broker's there are those that have an effect here; any other is an error at the start. Topics'
-//!   settings of replication and tiered storage have no effect, and Apache Kafka's internal ones (`internal.segment.bytes`)
-//!   are unknown: `segment.bytes` of less than 1 MiB cannot be had. Descriptions have no documentation, and of synonyms
-//!   those that have an effect here.
+//!   asking for them is INVALID_REQUEST: only topics' can be altered. Of the broker's there are those that have an effect
+//!   here; any other is an error at the start. Topics' settings of replication and tiered storage have no effect, and Apache
+//!   Kafka's internal ones (`internal.segment.bytes`) are unknown: `segment.bytes` of less than 1 MiB cannot be had.
+//!   Descriptions have no documentation, and of synonyms those that have an effect here.
 //! - **Time.** Two delays are zero, so that tests don't wait: `group.initial.rebalance.delay.ms`, and the time until the
 //!   markers of an ended transaction are written. [`Builder::marker_delay`] makes clients meet CONCURRENT_TRANSACTIONS as
 //!   they do on a real cluster. Expired transactional ids are looked for with the scan for late transactions, not once an

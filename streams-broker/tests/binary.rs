@@ -1,9 +1,10 @@
 //! The `embedded-kafka` binary: says where it listens, serves, and ends on SIGTERM.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_embedded-kafka");
 
@@ -43,6 +44,38 @@ fn it_says_its_real_port_and_ends_on_sigterm() {
     assert!(child.wait().unwrap().success());
 }
 
+/// Asks for ApiVersions 0, and gives the length of the answer.
+fn ask(address: &str) -> std::io::Result<i32> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    // Length, API key, version, correlation id, no client id.
+    let request = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff];
+    stream.write_all(&request).unwrap();
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    Ok(i32::from_be_bytes(length))
+}
+
+#[test]
+fn it_does_harm_as_it_is_told() {
+    let (mut child, line) = spawn(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--fault",
+        "cut-before,api=ApiVersions,nth=2",
+        "--fault",
+        "cut-after,api=ApiVersions,after=3",
+    ]);
+    let mut words = line.split_whitespace();
+    let address = words.find(|word| word.starts_with("127.0.0.1:")).unwrap();
+    let answered = [(); 5].map(|()| ask(address).is_ok());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(answered, [true, false, true, false, false]);
+}
+
 #[test]
 fn it_warns_when_it_listens_beyond_this_machine() {
     for (address, warns) in [("0.0.0.0:0", true), ("127.0.0.1:0", false)] {
@@ -71,6 +104,8 @@ fn it_refuses_what_it_cannot_do() {
         ["--topic", "a:1:cleanup.policy=compress"],
         ["--setting", "max.connections=-1"],
         ["--setting", "no.such=1"],
+        ["--fault", "explode"],
+        ["--fault", "fail=NO_SUCH_ERROR"],
     ] {
         let output = Command::new(BINARY)
             .args(["--listen", "127.0.0.1:0"])
@@ -94,6 +129,8 @@ fn its_help_names_every_option_and_what_it_is_for() {
         "--max-log-bytes",
         "--max-partitions",
         "--max-coordinator-bytes",
+        "--fault",
+        "cut-after",
         "development and tests",
         "Examples:",
     ] {

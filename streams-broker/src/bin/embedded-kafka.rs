@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use streams_broker::{EmbeddedKafka, Error};
+use streams_broker::{EmbeddedKafka, Error, Fault};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -37,12 +37,21 @@ struct Arguments {
     /// A broker setting under Apache Kafka's name; may be repeated. An unknown one is an error that lists what there is.
     #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
+
+    /// Something that goes wrong; may be repeated. First what: fail=ERROR, delay=MILLISECONDS, delay-answer=MILLISECONDS,
+    /// cut-before or cut-after (the request takes effect). Then with which requests, all of them if nothing is said:
+    /// api=KIND, client-id=ID, topic=NAME, group=ID, transactional-id=ID; and of these nth=N, first=N, after=N, or one-in=N
+    /// by chance (the same ones in each run; seed=N for others).
+    #[arg(long = "fault", value_name = "WHAT[,WHICH]…")]
+    faults: Vec<Fault>,
 }
 
 const EXAMPLES: &str = "Examples:
   embedded-kafka --topic input:4 --topic output:4
   embedded-kafka --topic table:4:cleanup.policy=compact:segment.ms=1000
   embedded-kafka --listen 127.0.0.1:0 --setting auto.create.topics.enable=false
+  embedded-kafka --fault cut-after,api=EndTxn,nth=2   the second commit's answer is lost
+  embedded-kafka --fault fail=NOT_LEADER_OR_FOLLOWER,api=Produce,topic=input,one-in=10
   RUST_LOG=streams_broker=trace embedded-kafka        every request, on standard error
   kcat -b 127.0.0.1:9092 -L                           look on";
 
@@ -86,6 +95,9 @@ fn start(arguments: Arguments) -> Result<EmbeddedKafka, Error> {
     }
     for (name, value) in arguments.settings {
         builder = builder.setting(name, value);
+    }
+    for fault in arguments.faults {
+        builder = builder.fault(fault);
     }
     builder.start()
 }

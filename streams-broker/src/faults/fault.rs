@@ -78,6 +78,8 @@ pub(super) enum Harm {
 /// # }
 /// ```
 ///
+/// A fault may be had from a text as well: see its [`FromStr`](#impl-FromStr-for-Fault).
+///
 /// [`EmbeddedKafka::inject`]: crate::EmbeddedKafka::inject
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a fault does nothing until it is injected"]
@@ -92,7 +94,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    fn new(api: impl Into<Option<ApiKey>>, harm: Harm) -> Self {
+    pub(super) fn new(api: impl Into<Option<ApiKey>>, harm: Harm) -> Self {
         Self {
             harm,
             which: Which::Each,
@@ -102,6 +104,12 @@ impl Fault {
             group: None,
             transactional_id: None,
         }
+    }
+
+    /// Only requests of this kind.
+    pub(super) fn of_kind(mut self, api: ApiKey) -> Self {
+        self.api = Some(api);
+        self
     }
 
     /// Nothing goes wrong: [`Injected`](crate::Injected) only sees the requests.

@@ -7,6 +7,7 @@
 mod fault;
 mod injected;
 mod seen;
+mod text;
 mod verdict;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -64,6 +64,15 @@ fn who_wants_no_answer_loses_the_connection_if_there_is_an_error() {
     assert_eq!(wire.list(&topic, 0, -1).2, 1);
 }
 
+/// `Partition.effectiveMinIsr`
+#[test]
+fn of_replicas_no_more_are_needed_than_there_are() {
+    let mut wire = Wire::new();
+    let topic = topic(&mut wire, &[("min.insync.replicas", "2")]);
+    let one = batch((-1, -1), -1, 1, false);
+    assert_eq!(produce(&mut wire, 9, &topic, &one).error_code, 0);
+}
+
 /// `UnifiedLog.append`
 #[test]
 fn a_batch_that_comes_again_is_answered_with_its_time() {
