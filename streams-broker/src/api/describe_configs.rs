@@ -6,6 +6,7 @@ use kafka_protocol::messages::describe_configs_response::{
     DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
 };
 use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
+use kafka_protocol::protocol::StrBytes;
 
 use super::once::once;
 use super::{Context, text};
@@ -69,6 +70,8 @@ fn describe(
                 TOPIC_OVERRIDE,
             )
         }
+        // What all brokers have that was altered: nothing can be.
+        BROKER if resource.resource_name.is_empty() => return Ok(Vec::new()),
         BROKER => {
             check_broker(broker, &resource.resource_name)?;
             (&broker.settings, STATIC_BROKER)
@@ -82,7 +85,9 @@ fn describe(
     };
     let wanted = |definition: &&Definition| {
         let keys = resource.configuration_keys.as_ref();
-        keys.is_none_or(|keys| keys.iter().any(|key| &**key == definition.name))
+        // Of a broker an empty list is all, of a topic none.
+        let all = |keys: &Vec<StrBytes>| keys.is_empty() && override_source == STATIC_BROKER;
+        keys.is_none_or(|keys| all(keys) || keys.iter().any(|key| &**key == definition.name))
     };
     let describe =
         |definition: &Definition| one(definition, own, &broker.settings, override_source);
@@ -96,7 +101,7 @@ fn describe(
 
 fn check_broker(broker: &Broker, name: &str) -> Result<(), Refused> {
     let id = broker.node.id.to_string();
-    if name.is_empty() || name == id {
+    if name == id {
         return Ok(());
     }
     let message =

@@ -54,20 +54,25 @@ fn missing(id: &str, why: &str, version: i16) -> DescribedGroup {
 }
 
 fn describe(group: &Group, classic: &ClassicGroup, knows_instances: bool) -> DescribedGroup {
-    let protocol = classic.protocol.as_deref().unwrap_or_default();
+    // During a rebalance nothing is told of what members want and have.
+    let protocol = classic.protocol.as_deref().filter(|_| classic.is_stable());
     let member = |member: &Member| {
         let instance = member.join.instance.clone().filter(|_| knows_instances);
-        DescribedGroupMember::default()
+        let described = DescribedGroupMember::default()
             .with_member_id(text(member.join.member_id.clone()))
             .with_group_instance_id(instance.map(text))
             .with_client_id(text(member.join.client_id.clone()))
-            .with_client_host(text(member.join.client_host.clone()))
-            .with_member_metadata(member.metadata(protocol))
-            .with_member_assignment(member.assignment.clone())
+            .with_client_host(text(member.join.client_host.clone()));
+        match protocol {
+            Some(protocol) => described
+                .with_member_metadata(member.metadata(protocol))
+                .with_member_assignment(member.assignment.clone()),
+            None => described,
+        }
     };
     DescribedGroup::default()
         .with_group_state(text(group.state_name()))
         .with_protocol_type(text(group.protocol_type()))
-        .with_protocol_data(text(protocol))
+        .with_protocol_data(text(protocol.unwrap_or_default()))
         .with_members(classic.members.values().map(member).collect())
 }

@@ -266,7 +266,6 @@ fn divergence(log: &Log, asked: &FetchPartition) -> Result<Option<(i32, i64)>, R
 
 /// Partitions of a topic that follow each other in the plan share an entry.
 fn respond(context: &Context<'_>, plan: &Plan, attempt: Attempt) -> FetchResponse {
-    let node = context.shared.lock().node.clone();
     let knows_leaders = context.version >= KNOWS_LEADERS;
     let mut leaders = Vec::new();
     let mut topics: Vec<FetchableTopicResponse> = Vec::new();
@@ -279,6 +278,7 @@ fn respond(context: &Context<'_>, plan: &Plan, attempt: Attempt) -> FetchRespons
         let epoch = part.leader_epoch;
         let mut part = partition(part);
         if misled {
+            let node = context.shared.lock().node.clone();
             let leader = LeaderIdAndEpoch::default()
                 .with_leader_id(BrokerId(node.id))
                 .with_leader_epoch(epoch);

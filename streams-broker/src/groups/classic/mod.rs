@@ -113,6 +113,11 @@ impl ClassicGroup {
         self.state == State::Empty && self.pending.is_empty()
     }
 
+    /// Whether every member has its assignment.
+    pub(crate) fn is_stable(&self) -> bool {
+        self.state == State::Stable
+    }
+
     /// Apache Kafka's name for the state.
     pub(super) fn state_name(&self) -> &'static str {
         self.state.name()

@@ -129,6 +129,37 @@ fn a_configuration_says_where_its_value_comes_from() {
     );
 }
 
+/// `ClassicGroupMember.describeNoMetadata`
+#[test]
+fn what_members_want_and_have_is_told_of_a_stable_group_only() {
+    let mut wire = Wire::new();
+    let group = unique("rebalancing");
+    wire.find_coordinator(&group, 0);
+    let mut id = text("");
+    let (_, joined) = patiently(&[14, 15, 16, 79], || {
+        let joined = wire.join(&group, &id);
+        id = joined.member_id.clone();
+        (joined.error_code, joined)
+    });
+    assert_eq!((joined.error_code, joined.generation_id), (0, 1));
+    let describe = |wire: &mut Wire| {
+        let request = DescribeGroupsRequest::default().with_groups(vec![GroupId(text(&group))]);
+        let described = wire.ask(5, request).groups.remove(0);
+        let member = &described.members[0];
+        (
+            described.group_state.to_string(),
+            described.protocol_data.is_empty(),
+            member.member_metadata.is_empty(),
+            member.member_assignment.is_empty(),
+        )
+    };
+    let rebalancing = ("CompletingRebalance".to_owned(), true, true, true);
+    assert_eq!(describe(&mut wire), rebalancing);
+    assert_eq!(wire.sync(&group, &id, 1, &[&id]).0, 0);
+    let stable = ("Stable".to_owned(), false, false, false);
+    assert_eq!(describe(&mut wire), stable);
+}
+
 #[test]
 fn what_nobody_can_be_is_told_apart_from_what_is_not_there() {
     const INVALID_GROUP_ID: i16 = 24;
