@@ -46,7 +46,10 @@ pub fn flights<P: Fn(&Flight) -> bool + Send + Sync + 'static>(
     let flights_stream: KStream<String, Flight> = {
         let scope = builder.name_scope("flights");
         builder
-            .source::<String, Flight>("flights", ::streams::By(Utf8), ::streams::ByType)
+            .source_without_headers::<
+                String,
+                Flight,
+            >("flights", ::streams::By(Utf8), ::streams::ByType)
     };
     let (output_0, output_1) = __flights::<
         P,

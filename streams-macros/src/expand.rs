@@ -312,7 +312,7 @@ fn sources(model: &Model, Names { builder, scope }: &Names) -> TokenStream {
             [key, value] => Some(quote!(::<#key, #value>)),
             _ => None,
         };
-        let method = Ident::new(input.method(), Span::mixed_site().located_at(ty.span()));
+        let method = Ident::new(input.method(port), Span::mixed_site().located_at(ty.span()));
         let call = quote_spanned!(ty.span()=> #builder.#method #types (#topic, #key, #value));
         let history = port.versioned.given();
         let history = history.map(|history| quote_spanned!(ty.span()=> .versioned(#history)));

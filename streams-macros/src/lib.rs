@@ -81,6 +81,7 @@ use syn::{DeriveInput, ItemFn};
 /// | `topic = "name"` | none: it is required | a name that Kafka accepts, of at most 249 characters; no topic is both a source and a sink, and that of a table is read once |
 /// | `key = serde` | the key type's own | an expression; reads, or writes, the key type |
 /// | `value = serde` | the value type's own | an expression; reads, or writes, the value type |
+/// | `headers = ignore` | `keep`: they go with what a record becomes | only of `#[source]`: records are read without their headers, which saves about a tenth of the time that a copied one takes |
 /// | `versioned = "1h"` | only the newest row of each key is kept | only of `#[table]`: for how long the versions of its rows are kept, a duration (see `KTable::versioned`) |
 /// | `state_backend = memory` | the topology's | only of `#[table]` and `#[global_table]`: `disk` or `memory`, whatever the topology says |
 ///

@@ -145,6 +145,13 @@ pub(crate) enum OffsetReset {
     None,
 }
 
+/// What becomes of the headers of the records that a source reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HeaderUse {
+    Keep,
+    Ignore,
+}
+
 /// Where state is kept.
 #[derive(Clone, Copy)]
 pub(crate) enum StateBackend {
@@ -296,6 +303,8 @@ pub(crate) struct Port {
     pub(crate) topic: Setting<Value<String>>,
     pub(crate) key: Option<Expr>,
     pub(crate) value: Option<Expr>,
+    /// What a source does with headers.
+    pub(crate) headers: Setting<HeaderUse>,
     /// For how long a table keeps the versions of its rows.
     pub(crate) versioned: Setting<Value<Duration>>,
     /// Where a table is kept.
@@ -309,6 +318,7 @@ impl Port {
             topic,
             key: None,
             value: None,
+            headers: Setting::Absent,
             versioned: Setting::Absent,
             state_backend: Setting::Absent,
         }
@@ -350,9 +360,12 @@ impl Input {
     }
 
     /// The builder's method, which takes the topic and the serdes.
-    pub(crate) fn method(self) -> &'static str {
+    pub(crate) fn method(self, port: &Port) -> &'static str {
         match self {
-            Self::Stream => "source",
+            Self::Stream => match port.headers.given() {
+                Some(HeaderUse::Ignore) => "source_without_headers",
+                _ => "source",
+            },
             Self::Table => "table_with",
             Self::GlobalTable => "global_table_with",
         }

@@ -94,14 +94,17 @@ const VERSIONED: Known = Known {
     name: "versioned",
     example: "versioned = \"1h\"",
 };
+const HEADERS: Known = Known {
+    name: "headers",
+    example: "headers = ignore",
+};
 const STATE_BACKEND: Known = Known {
     name: "state_backend",
     example: "state_backend = disk",
 };
-const PORT: &[Known] = &[TOPIC, KEY, VALUE];
 static SOURCE: Site = Site {
     name: "#[source]",
-    options: PORT,
+    options: &[TOPIC, KEY, VALUE, HEADERS],
 };
 static TABLE: Site = Site {
     name: "#[table]",
@@ -113,7 +116,7 @@ static GLOBAL_TABLE: Site = Site {
 };
 static SINK: Site = Site {
     name: "#[sink]",
-    options: PORT,
+    options: &[TOPIC, KEY, VALUE],
 };
 
 /// Attributes that this crate takes away, wherever they stand.
@@ -414,6 +417,7 @@ fn port(site: &'static Site, attribute: &Attribute, constant: &str, errors: &mut
                 .into()
             }
             "key" => port.key = written.expression(errors),
+            "headers" => port.headers = values::headers(written, errors).into(),
             "versioned" => port.versioned = values::duration(written, errors).into(),
             "state_backend" => port.state_backend = values::state_backend(written, errors).into(),
             _ => port.value = written.expression(errors),

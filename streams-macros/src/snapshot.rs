@@ -69,7 +69,7 @@ fn parameters_generics_names_and_two_sinks() {
             #[sink(topic = "late", value = Json)]
             #[sink(topic = "carriers")]
             pub fn flights<P: Fn(&Flight) -> bool + Send + Sync + 'static>(
-                #[source(topic = "flights", key = Utf8)] flights: KStream<String, Flight>,
+                #[source(topic = "flights", key = Utf8, headers = ignore)] flights: KStream<String, Flight>,
                 (hours, minutes): (u64, u64),
                 accept: P,
             ) -> (KStream<String, Flight>, KStream<Keyless, String>) {

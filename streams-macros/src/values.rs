@@ -2,7 +2,7 @@
 
 use crate::errors::Errors;
 use crate::model::{
-    Constant, Guarantee, OffsetReset, Policy, StateBackend, TopologyOptimization, Value,
+    Constant, Guarantee, HeaderUse, OffsetReset, Policy, StateBackend, TopologyOptimization, Value,
 };
 use crate::options::{Form, Known, Written, ungroup};
 use crate::suggest;
@@ -160,6 +160,12 @@ pub(crate) fn offset_reset(written: Written, errors: &mut Errors) -> Option<Offs
         ("latest", OffsetReset::Latest),
         ("none", OffsetReset::None),
     ];
+    word(written, &choices, errors)
+}
+
+/// `keep` or `ignore`.
+pub(crate) fn headers(written: Written, errors: &mut Errors) -> Option<HeaderUse> {
+    let choices = [("keep", HeaderUse::Keep), ("ignore", HeaderUse::Ignore)];
     word(written, &choices, errors)
 }
 

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod config;
 mod dsl;
 mod error;
+mod fail_point;
 pub(crate) mod kafka;
 mod operators;
 mod processor;

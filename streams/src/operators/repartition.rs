@@ -1,7 +1,7 @@
 //! `repartition`: records go to the task of their key, through a topic of the topology's own.
 
 use crate::dsl::{KStream, Outlet, Partitioning};
-use crate::processor::{Context, Next, Outcome, Process, Record, TypedSource};
+use crate::processor::{Context, HeaderUse, Next, Outcome, Process, Record, TypedSource};
 use crate::serde::MaybeNull;
 use crate::topology::{Kind, NodeId, RepartitionId, RepartitionSpec, TopicRef};
 use std::cell::Cell;
@@ -176,6 +176,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
             Box::new(TypedSource {
                 key: K::KeySerde::default(),
                 value: V::ValueSerde::default(),
+                headers: HeaderUse::Keep,
                 next: children.link(),
             }) as Box<_>
         };

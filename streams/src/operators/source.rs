@@ -1,7 +1,7 @@
 //! `source`: reads a topic.
 
 use crate::dsl::{KStream, Outlet};
-use crate::processor::TypedSource;
+use crate::processor::{HeaderUse, TypedSource};
 use crate::serde::{ByType, ReadKey, ReadValue, TopicKey, TopicValue};
 use crate::topology::TopologyBuilder;
 use std::panic::Location;
@@ -52,6 +52,44 @@ impl TopologyBuilder {
         key: impl ReadKey<K>,
         value: impl ReadValue<V>,
     ) -> KStream<K, V> {
+        self.read_topic(topic, key, value, HeaderUse::Keep)
+    }
+
+    /// Like [`source`](Self::source), but the records have no headers, whatever stands in the topic: what is written of them
+    /// has none either. Reading headers takes time also where there are none, about a tenth of what a copied record takes.
+    ///
+    /// A record that cannot be read keeps its headers on its way to the dead letters.
+    ///
+    /// ```
+    /// use streams::prelude::*;
+    ///
+    /// let builder = TopologyBuilder::new("lines");
+    /// let lines: KStream<Keyless, str> = builder.source_without_headers("input", ByType, ByType);
+    /// lines.to("output");
+    ///
+    /// let mut driver = TopologyTestDriver::new(builder.build())?;
+    /// driver.pipe("input", &Keyless, "hello")?;
+    /// assert_eq!(driver.read_values::<String>("output")?, ["hello"]);
+    /// # Ok::<(), streams::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn source_without_headers<K: ?Sized + 'static, V: ?Sized + 'static>(
+        &self,
+        topic: &str,
+        key: impl ReadKey<K>,
+        value: impl ReadValue<V>,
+    ) -> KStream<K, V> {
+        self.read_topic(topic, key, value, HeaderUse::Ignore)
+    }
+
+    #[track_caller]
+    fn read_topic<K: ?Sized + 'static, V: ?Sized + 'static>(
+        &self,
+        topic: &str,
+        key: impl ReadKey<K>,
+        value: impl ReadValue<V>,
+        headers: HeaderUse,
+    ) -> KStream<K, V> {
         let (key, value) = (key.serde(), value.serde());
         let outlet = Outlet::new();
         let children = outlet.clone();
@@ -59,6 +97,7 @@ impl TopologyBuilder {
             Box::new(TypedSource {
                 key,
                 value,
+                headers,
                 next: children.link(),
             }) as Box<_>
         };

@@ -57,6 +57,6 @@ pub(crate) use punctuation::Schedules;
 pub(crate) use record_cache::{Held, RecordCache};
 pub(crate) use released::Released;
 pub(crate) use results::Results;
-pub(crate) use source::{Source, TypedSource};
+pub(crate) use source::{HeaderUse, Source, TypedSource};
 pub(crate) use staged::{Staged, StagedRecord};
 pub(crate) use task::{InputRecord, SourceId, Task, TaskId};

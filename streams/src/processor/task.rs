@@ -1,7 +1,9 @@
 //! A task: one partition of one sub-topology, the unit of work.
 
 use super::lifecycle::ProcessorFailure;
-use super::{Context, Failure, Headers, Outcome, ProcessorSpec, RecordCache, Released, Staged};
+use super::{
+    Context, Failure, HeaderUse, Headers, Outcome, ProcessorSpec, RecordCache, Released, Staged,
+};
 use crate::state::{GlobalState, TaskState};
 use crate::topology::{Graph, NodeId, Topology};
 use std::fmt;
@@ -206,6 +208,13 @@ impl Task {
     /// Whether something waits for the next checkpoint: staged outputs, or writes to stores.
     pub(crate) fn has_effects(&self) -> bool {
         self.cx.staged.iter().next().is_some() || self.cx.state.unapplied_bytes() > 0
+    }
+
+    /// Whether records of that topic are to come with their headers.
+    #[inline]
+    pub(crate) fn headers(&self, source: SourceId) -> HeaderUse {
+        let read = self.graph.topics.get(source.0);
+        read.map_or(HeaderUse::Keep, |topic| topic.headers)
     }
 
     /// Takes one record through the graph. What it brings forth is staged, until it is [accepted](Self::accept) or

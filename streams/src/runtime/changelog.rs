@@ -7,12 +7,12 @@
 //! that is told too low, as by a new leader, is no harm: the next restore reads some records again.
 
 use super::event::ChangelogWritten;
-use super::fail_point::{FailPoint, pass};
 use super::output::Delivery;
 use super::progress::Advance;
 use super::tasks::offset_of;
 use super::work::{Interrupt, Work};
 use crate::Error;
+use crate::fail_point::{FailPoint, pass};
 use crate::kafka::TopicPartition;
 use crate::kafka::error::ClientError;
 use crate::processor::{Headers, StagedRecord, TaskId};

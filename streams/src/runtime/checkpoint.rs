@@ -13,10 +13,10 @@
 //! after it ends the job: the stores lack what their changelogs have, and the next start reads it from there.
 
 use super::event::{Checkpoint, Event, PartitionCount};
-use super::fail_point::{FailPoint, pass};
 use super::output::Delivery;
 use super::progress::{Advance, Progress};
 use super::work::Work;
+use crate::fail_point::{FailPoint, pass};
 use crate::kafka::TopicPartition;
 use crate::kafka::consumer::GroupConsumer;
 use crate::kafka::error::ClientError;

@@ -36,7 +36,7 @@
 //! | `restorer` | the thread that brings state up to date |
 //! | `restoring` | one task's way to the end of its changelogs |
 //! | `store_restore` | one store's way |
-//! | `fail_point` | where tests have the process die |
+//! | `table_write` | a batch of it that is written while the next one is read |
 //! | `globals` | global tables, read whole by each process |
 //! | `kept_positions` | how far they were read |
 //! | `bounded` | a run that ends at the latest offsets |
@@ -57,7 +57,6 @@ mod clock;
 mod disk_use;
 mod elsewhere;
 mod event;
-mod fail_point;
 mod failing;
 mod first_contact;
 mod globals;
@@ -87,6 +86,7 @@ mod startup;
 mod stateful;
 mod stop;
 mod store_restore;
+mod table_write;
 mod task_states;
 mod tasks;
 mod thread;

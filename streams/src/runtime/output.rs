@@ -6,11 +6,11 @@
 //! * between [`Output::begin`] and a successful [`Output::commit`] nothing is visible to a read-committed consumer;
 //! * after any error the owner calls [`Output::abort`], which leaves a producer that can begin again.
 
-use super::fail_point::{FailPoint, pass};
 use super::patience::Patience;
 use super::record_size::{refusal, size_at_most};
 use super::stop::Stop;
 use crate::config::JobConfig;
+use crate::fail_point::{FailPoint, pass};
 use crate::kafka::TopicPartition;
 use crate::kafka::consumer::GroupMetadata;
 use crate::kafka::error::{ClientError, Code, Remedy};

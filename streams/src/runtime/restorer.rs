@@ -37,8 +37,8 @@ const READ_WAIT: Duration = Duration::from_millis(20);
 /// The pause after a failed request.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// How much of what was read is in memory at most, and not in the stores yet. Large batches are written fast (as a sorted
-/// table at once), and make few tables.
+/// How much of what was read waits in memory at most. Large batches are written fast (as a sorted table at once), and make
+/// few tables. As much again is in memory while it is being written.
 const UNWRITTEN_BYTES: usize = 60 << 20;
 
 /// How long a task's restore may fail without an answer between before the job ends.
@@ -310,7 +310,8 @@ impl Worker {
     }
 
     fn read(&mut self) -> Result<(), ClientError> {
-        if self.reading.iter().all(Restoring::is_done) {
+        if self.reading.iter().all(Restoring::is_read) {
+            self.finish_tables();
             return Ok(());
         }
         let offsets: Option<Vec<_>> = self.must_assign.then(|| {
@@ -372,6 +373,7 @@ impl Worker {
         let stores = self.reading.iter().map(Restoring::open_stores);
         let keep = UNWRITTEN_BYTES / stores.sum::<usize>().max(1);
         while in_memory(&self.reading) > UNWRITTEN_BYTES {
+            self.finish_tables();
             let largest = self.reading.iter_mut().max_by_key(|r| r.unwritten_bytes());
             let Some(restoring) = largest else {
                 return;
@@ -379,6 +381,15 @@ impl Worker {
             if let Err(error) = restoring.write_largest(keep) {
                 restoring.fail(error);
                 return;
+            }
+        }
+    }
+
+    /// Waits for what is being written.
+    fn finish_tables(&mut self) {
+        for restoring in &mut self.reading {
+            if let Err(error) = restoring.finish_tables() {
+                restoring.fail(error);
             }
         }
     }

@@ -178,6 +178,11 @@ impl Restoring {
         self.failure.is_some() || self.stores.iter().all(StoreRestore::is_done)
     }
 
+    /// Whether there is nothing more to read.
+    pub(super) fn is_read(&self) -> bool {
+        self.failure.is_some() || self.stores.iter().all(StoreRestore::is_read)
+    }
+
     /// Where the stores are read on that are not done.
     pub(super) fn to_read(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
         self.stores.iter().filter_map(StoreRestore::to_read)
@@ -198,7 +203,9 @@ impl Restoring {
             let Some(store) = self.stores.iter_mut().find(of_id) else {
                 continue;
             };
+            store.notice_table()?;
             if store.is_cut_off(messages)? {
+                store.finish_table()?;
                 committed.clear().map_err(state_error)?;
                 return Ok(Reading::IsCutOff);
             }
@@ -226,15 +233,23 @@ impl Restoring {
         self.write(|store| Some(store.unwritten_bytes()) == largest, keep)
     }
 
-    /// Writes all that was read.
+    /// Writes all that was read, and waits until it is there.
     pub(super) fn write_all(&mut self) -> Result<()> {
-        self.write(StoreRestore::has_unwritten, 0)
+        self.write(StoreRestore::has_unwritten, 0)?;
+        self.finish_tables()
+    }
+
+    /// Waits for the tables that are being written.
+    pub(super) fn finish_tables(&mut self) -> Result<()> {
+        self.stores
+            .iter_mut()
+            .try_for_each(StoreRestore::finish_table)
     }
 
     fn write(&mut self, which: impl Fn(&StoreRestore) -> bool, keep: usize) -> Result<()> {
         for (id, committed) in self.request.state.committed_mut() {
             if let Some(store) = self.stores.iter_mut().find(|s| s.store == id && which(s)) {
-                store.write(committed, keep).map_err(state_error)?;
+                store.write(committed, keep)?;
             }
         }
         Ok(())

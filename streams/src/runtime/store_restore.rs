@@ -1,14 +1,19 @@
 //! One store's way to the end of its changelog.
 
 use super::event::{Restore, RestoreStatus};
-use super::fail_point::{FailPoint, pass};
 use super::restoring::Log;
+use super::table_write::TableWrite;
+use crate::fail_point::{FailPoint, pass};
 use crate::kafka::TopicPartition;
 use crate::kafka::batch::OwnedMessage;
 use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::processor::TaskId;
+<<<<<<< HEAD
 use crate::serde::Written;
 use crate::state::{Committed, RestoreBatch, Row, StoreError, StoreId, StoreSpec};
+=======
+use crate::state::{Committed, RestoreBatch, StoreId, StoreSpec};
+>>>>>>> e05a7d5 (A restored table is written while the next batch is read)
 use crate::{Error, Result};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,10 +36,19 @@ pub(super) struct StoreRestore {
     pub(super) from: i64,
     /// Where it is read on.
     position: i64,
-    /// What was read up to there and is not in the store yet.
+    /// What was read up to there and was not handed to the store yet.
     unwritten: RestoreBatch,
+<<<<<<< HEAD
     /// For the record that is being read, where the topic of a table is the changelog.
     row: Row,
+=======
+    /// The offset up to which it was.
+    handed: i64,
+    /// What was handed to the store and may not be in it yet.
+    table: Option<TableWrite>,
+    /// Memory for the next batch.
+    spare: RestoreBatch,
+>>>>>>> e05a7d5 (A restored table is written while the next batch is read)
     /// The offset that the store has.
     written: i64,
     written_at: Instant,
@@ -58,7 +72,13 @@ impl StoreRestore {
             from,
             position: from,
             unwritten: RestoreBatch::default(),
+<<<<<<< HEAD
             row: Row::default(),
+=======
+            handed: from,
+            table: None,
+            spare: RestoreBatch::default(),
+>>>>>>> e05a7d5 (A restored table is written while the next batch is read)
             written: from,
             written_at: now,
             records: 0,
@@ -74,6 +94,11 @@ impl StoreRestore {
     /// Whether the store has all that its changelog had.
     pub(super) fn is_done(&self) -> bool {
         self.written >= self.log.end
+    }
+
+    /// Whether all was read: what is left to do is waiting for a table.
+    pub(super) fn is_read(&self) -> bool {
+        self.handed >= self.log.end
     }
 
     /// Where it is read on, while it is not done.
@@ -200,7 +225,7 @@ impl StoreRestore {
     }
 
     pub(super) fn has_unwritten(&self) -> bool {
-        self.position > self.written
+        self.position > self.handed
     }
 
     /// Whether there is no more to read, or what was read has been in memory for long.
@@ -209,17 +234,46 @@ impl StoreRestore {
             && (self.position >= self.log.end || self.written_at.elapsed() > WRITE_EVERY)
     }
 
-    /// Writes what was read, with the offset that it reaches, all or nothing; keeps so many bytes of memory for what comes.
-    pub(super) fn write(
-        &mut self,
-        committed: &mut dyn Committed,
-        keep: usize,
-    ) -> Result<(), StoreError> {
-        committed.restore(&mut self.unwritten, self.position)?;
-        pass(FailPoint::InRestore);
-        self.unwritten.clear(keep);
-        self.written = self.position;
+    /// Hands what was read to the store, with the offset that it reaches, all or nothing; keeps so many bytes of memory for
+    /// what comes. Much of it is written meanwhile, and this waits for what was handed before.
+    pub(super) fn write(&mut self, committed: &mut dyn Committed, keep: usize) -> Result<()> {
+        self.finish_table()?;
+        match committed.ingestion(self.unwritten.bytes()) {
+            Some(ingestion) => {
+                let spare = std::mem::take(&mut self.spare);
+                let batch = std::mem::replace(&mut self.unwritten, spare);
+                let table = TableWrite::start(ingestion, batch, self.position, keep)?;
+                self.table = Some(table);
+            }
+            None => {
+                let restored = committed.restore(&mut self.unwritten, self.position);
+                restored.map_err(|error| Error::State(error.to_string()))?;
+                pass(FailPoint::InRestore);
+                self.unwritten.clear(keep);
+                self.written = self.position;
+            }
+        }
+        self.handed = self.position;
         self.written_at = Instant::now();
+        Ok(())
+    }
+
+    /// Notices that a table was written.
+    pub(super) fn notice_table(&mut self) -> Result<()> {
+        match &self.table {
+            Some(table) if table.is_finished() => self.finish_table(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until the table that is being written is there.
+    pub(super) fn finish_table(&mut self) -> Result<()> {
+        if let Some(table) = self.table.take() {
+            let offset = table.offset;
+            self.spare = table.finish()?;
+            self.written = offset;
+            pass(FailPoint::InRestore);
+        }
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use super::tasks::{ActiveTask, Phase, Tasks};
 use crate::Error;
 use crate::kafka::batch::{Batch, OwnedMessage};
 use crate::kafka::error::{ClientError, Code, Remedy};
-use crate::processor::{Failure, Headers, InputRecord, Task};
+use crate::processor::{Failure, HeaderUse, Headers, InputRecord, Task};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -243,7 +243,9 @@ impl Work {
             self.deadlines.transaction_began(self.shared.clock.now());
         }
         self.headers.clear();
-        message.read_headers(&mut self.headers);
+        if task.headers(input.source) == HeaderUse::Keep {
+            message.read_headers(&mut self.headers);
+        }
         let failure = match message.timestamp() {
             negative @ ..0 => Some(Failure::timestamp(negative)),
             _ => task

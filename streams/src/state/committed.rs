@@ -1,6 +1,6 @@
 //! What is below the overlay.
 
-use super::{KeyRange, Order, RestoreBatch, StoreError};
+use super::{Ingestion, KeyRange, Order, RestoreBatch, StoreError};
 use std::borrow::Cow;
 use std::ops::Deref;
 
@@ -83,6 +83,12 @@ pub(crate) trait Committed: Send {
     /// Writes what was read of the changelog up to the offset, all or nothing.
     fn restore(&mut self, batch: &mut RestoreBatch, offset: i64) -> Result<(), StoreError> {
         self.apply(&mut batch.newest(), Some(Reached::Read(offset)))
+    }
+
+    /// What writes a batch of so many bytes in place of [`Self::restore`], where that waits for the disk: on a thread of its
+    /// own, so that nobody waits with it. Until it has, nothing else may read or write the store.
+    fn ingestion(&mut self, _bytes: usize) -> Option<Ingestion> {
+        None
     }
 
     /// Removes every entry and the offset: the store is made again from its changelog. Dying on the way leaves a store

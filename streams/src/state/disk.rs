@@ -13,30 +13,24 @@
 //! Rows that are in use are in memory too (`row_cache`): whatever is read from the database is remembered, and what is written
 //! to it corrects what is remembered.
 
+mod ingestion;
+mod place;
+
+pub(crate) use ingestion::Ingestion;
+use place::{ENTRY, LONGEST_KEY, OFFSET, PREFIX, Place, failed};
+
 use super::row_cache::{RowCache, RowCaches};
 use super::{
     Committed, KeyRange, Order, Reached, Residence, RestoreBatch, Scan, StoreError, Value, Writes,
 };
 use fjall::compaction::Leveled;
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-const ENTRY: u8 = b'e';
-const OFFSET: u8 = b'o';
-
-/// A batch of a restore is written in the order of its keys, and ends with the offset.
-const _: () = assert!(ENTRY < OFFSET);
-
-/// Tag and partition.
-const PREFIX: usize = 5;
-
-/// The longest key of a row: the database's keys have at most 65,535 bytes, and a longer one makes it panic.
-const LONGEST_KEY: usize = u16::MAX as usize - PREFIX;
 
 /// From this size on a batch of a restore becomes a table of its own, which costs some waiting for the disk.
 const TABLE_BYTES: usize = 4 << 20;
@@ -96,10 +90,12 @@ impl Disk {
             .map_err(|error| failed(name, &self.directory, "opening", &error))?;
         Ok(DiskStore {
             database: self.database.clone(),
-            directory: Arc::clone(&self.directory),
-            keyspace,
-            name: name.to_owned(),
-            partition,
+            place: Place {
+                keyspace,
+                directory: Arc::clone(&self.directory),
+                name: name.to_owned(),
+                partition,
+            },
             read: RefCell::new(Read {
                 key: Vec::new(),
                 rows: self.rows.open(),
@@ -122,10 +118,7 @@ impl Disk {
 /// The part of a store that is one task's.
 pub(crate) struct DiskStore {
     database: Database,
-    directory: Arc<Path>,
-    keyspace: Keyspace,
-    name: String,
-    partition: i32,
+    place: Place,
     read: RefCell<Read>,
 }
 
@@ -168,56 +161,20 @@ fn decode(stored: &[u8]) -> Option<(Reached, i64)> {
     Some((reached, i64::from_be_bytes(*at)))
 }
 
-/// What is on disk is what the last batch has left, whatever has failed since: the job can begin again with it.
-#[cold]
-fn failed(store: &str, directory: &Path, doing: &'static str, error: &fjall::Error) -> StoreError {
-    let cause = match error {
-        fjall::Error::Poisoned => "an earlier write to one of its files failed".to_owned(),
-        fjall::Error::Io(error) => error.to_string(),
-        error => error.to_string(),
-    };
-    StoreError {
-        store: store.to_owned(),
-        doing,
-        reason: format!(
-            "{cause}, in {}. See that there is room on the disk, that it works, and that this user may write to it; then start \
-             the job again, which goes on from what was committed. If that fails too, delete the directory: the \
-             changelogs restore what was in it",
-            directory.display()
-        ),
-    }
-}
-
 impl DiskStore {
-    fn write_prefix(&self, tag: u8, out: &mut Vec<u8>) {
-        out.push(tag);
-        out.extend_from_slice(&self.partition.to_be_bytes());
-    }
-
-    fn prefixed(&self, tag: u8, key: &[u8]) -> Vec<u8> {
-        let mut prefixed = Vec::with_capacity(PREFIX + key.len());
-        self.write_prefix(tag, &mut prefixed);
-        prefixed.extend_from_slice(key);
-        prefixed
-    }
-
-    fn failed(&self, doing: &'static str, error: &fjall::Error) -> StoreError {
-        failed(&self.name, &self.directory, doing, error)
-    }
-
     /// The range of keys in the keyspace: never beyond the task's own entries.
     fn bounds(&self, range: &KeyRange) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
-        let own = KeyRange::prefix(&self.prefixed(ENTRY, &[]));
+        let own = KeyRange::prefix(&self.place.prefixed(ENTRY, &[]));
         let prefixed = |bound: &Bound<Vec<u8>>, end: Bound<Vec<u8>>| match bound {
-            Bound::Included(key) => Bound::Included(self.prefixed(ENTRY, key)),
-            Bound::Excluded(key) => Bound::Excluded(self.prefixed(ENTRY, key)),
+            Bound::Included(key) => Bound::Included(self.place.prefixed(ENTRY, key)),
+            Bound::Excluded(key) => Bound::Excluded(self.place.prefixed(ENTRY, key)),
             Bound::Unbounded => end,
         };
         // No row is as long as a bound that is too long: it is above the bound if it is above the bound's beginning.
         let cut = |bound: &Bound<Vec<u8>>| match bound {
-            Bound::Included(key) | Bound::Excluded(key) if key.len() > LONGEST_KEY => {
-                key.get(..LONGEST_KEY).map(|key| self.prefixed(ENTRY, key))
-            }
+            Bound::Included(key) | Bound::Excluded(key) if key.len() > LONGEST_KEY => key
+                .get(..LONGEST_KEY)
+                .map(|key| self.place.prefixed(ENTRY, key)),
             _ => None,
         };
         let from = cut(&range.from).map(Bound::Excluded);
@@ -230,36 +187,19 @@ impl DiskStore {
 
     /// How far it reaches, and when that was written.
     fn stored(&self) -> Result<Option<(Reached, i64)>, StoreError> {
-        let found = self.keyspace.get(self.prefixed(OFFSET, &[]));
-        let Some(bytes) = found.map_err(|e| self.failed("reading", &e))? else {
+        let found = self.place.keyspace.get(self.place.prefixed(OFFSET, &[]));
+        let Some(bytes) = found.map_err(|e| self.place.failed("reading", &e))? else {
             return Ok(None);
         };
         let stored = decode(&bytes).ok_or_else(|| StoreError {
-            store: self.name.clone(),
+            store: self.place.name.clone(),
             doing: "reading",
             reason: format!(
                 "its changelog offset is not one; delete the directory {}, and the changelogs restore what was in it",
-                self.directory.display()
+                self.place.directory.display()
             ),
         })?;
         Ok(Some(stored))
-    }
-
-    fn ingest(&self, batch: &mut RestoreBatch, offset: i64) -> Result<(), StoreError> {
-        let failed = |e: fjall::Error| self.failed("restoring", &e);
-        let mut table = self.keyspace.start_ingestion().map_err(failed)?;
-        for (key, value) in batch.newest() {
-            self.takes(key)?;
-            let key = self.prefixed(ENTRY, key);
-            match value {
-                Some(value) => table.write(key, value),
-                None => table.write_tombstone(key),
-            }
-            .map_err(failed)?;
-        }
-        let reached = encode(Reached::Read(offset));
-        let written = table.write(self.prefixed(OFFSET, &[]), reached);
-        written.and_then(|()| table.finish()).map_err(failed)
     }
 
     /// Writes these entries and how far they reach. After an error the rows in memory may be ahead of the disk.
@@ -270,25 +210,29 @@ impl DiskStore {
             rows,
         } = &mut *self.read.borrow_mut();
         for (key, value) in writes {
-            self.takes(key)?;
+            self.place.takes(key)?;
             prefixed.clear();
-            self.write_prefix(ENTRY, prefixed);
+            self.place.write_prefix(ENTRY, prefixed);
             prefixed.extend_from_slice(key);
             let value = value.map(fjall::Slice::from);
             rows.written(key, &value);
             match value {
-                Some(value) => batch.insert(&self.keyspace, prefixed.as_slice(), value),
-                None => batch.remove(&self.keyspace, prefixed.as_slice()),
+                Some(value) => batch.insert(&self.place.keyspace, prefixed.as_slice(), value),
+                None => batch.remove(&self.place.keyspace, prefixed.as_slice()),
             }
         }
         if let Some(reached) = reached {
-            batch.insert(&self.keyspace, self.prefixed(OFFSET, &[]), encode(reached));
+            batch.insert(
+                &self.place.keyspace,
+                self.place.prefixed(OFFSET, &[]),
+                encode(reached),
+            );
         }
         self.commit(batch)
     }
 
     fn commit(&self, batch: fjall::OwnedWriteBatch) -> Result<(), StoreError> {
-        batch.commit().map_err(|e| self.failed("writing", &e))
+        batch.commit().map_err(|e| self.place.failed("writing", &e))
     }
 
     fn batch(&self) -> fjall::OwnedWriteBatch {
@@ -309,37 +253,28 @@ impl Committed for DiskStore {
             return Ok(known.map(Value::Shared));
         }
         prefixed.clear();
-        self.write_prefix(ENTRY, prefixed);
+        self.place.write_prefix(ENTRY, prefixed);
         prefixed.extend_from_slice(key);
-        let found = self.keyspace.get(prefixed.as_slice());
-        let found = found.map_err(|e| self.failed("reading", &e))?;
+        let found = self.place.keyspace.get(prefixed.as_slice());
+        let found = found.map_err(|e| self.place.failed("reading", &e))?;
         // A copy: what was found may be a part of a block, all of which it would keep in memory.
         rows.read(key, found.as_deref().map(fjall::Slice::from));
         Ok(found.map(Value::Shared))
     }
 
     fn takes(&self, key: &[u8]) -> Result<(), StoreError> {
-        if key.len() <= LONGEST_KEY {
-            return Ok(());
-        }
-        Err(StoreError {
-            store: self.name.clone(),
-            doing: "writing",
-            reason: format!(
-                "a key of {} bytes (with what the store adds to it), and a key of a store on disk has at most {LONGEST_KEY}. \
-                 Keep the store in memory (`.state_backend(StateBackend::Memory)`), or see that no such record comes to it",
-                key.len()
-            ),
-        })
+        self.place.takes(key)
     }
 
     fn scan(&self, range: &KeyRange, order: Order) -> Scan<'_> {
         if range.is_empty() {
             return Box::new(std::iter::empty());
         }
-        let entries = self.keyspace.range(self.bounds(range));
+        let entries = self.place.keyspace.range(self.bounds(range));
         let entry = |entry: fjall::Guard| {
-            let (key, value) = entry.into_inner().map_err(|e| self.failed("reading", &e))?;
+            let (key, value) = entry
+                .into_inner()
+                .map_err(|e| self.place.failed("reading", &e))?;
             let key = key.get(PREFIX..).unwrap_or_default().to_vec();
             Ok((Cow::Owned(key), Cow::Owned(value.to_vec())))
         };
@@ -370,21 +305,33 @@ impl Committed for DiskStore {
     }
 
     fn restore(&mut self, batch: &mut RestoreBatch, offset: i64) -> Result<(), StoreError> {
-        if batch.bytes() < TABLE_BYTES {
-            return self.apply(&mut batch.newest(), Some(Reached::Read(offset)));
+        match self.ingestion(batch.bytes()) {
+            Some(ingestion) => ingestion.write(batch, offset),
+            None => self.apply(&mut batch.newest(), Some(Reached::Read(offset))),
+        }
+    }
+
+    fn ingestion(&mut self, bytes: usize) -> Option<Ingestion> {
+        if bytes < TABLE_BYTES {
+            return None;
         }
         self.rest();
-        self.ingest(batch, offset)
+        Some(Ingestion::new(self.place.clone()))
     }
 
     fn clear(&mut self) -> Result<(), StoreError> {
         self.rest();
         let mut batch = self.batch();
         // The offset goes first: it must never stand for entries that are no longer there.
-        batch.remove(&self.keyspace, self.prefixed(OFFSET, &[]));
-        for (count, entry) in self.keyspace.range(self.bounds(&KeyRange::ALL)).enumerate() {
-            let key = entry.key().map_err(|e| self.failed("clearing", &e))?;
-            batch.remove(&self.keyspace, key);
+        batch.remove(&self.place.keyspace, self.place.prefixed(OFFSET, &[]));
+        for (count, entry) in self
+            .place
+            .keyspace
+            .range(self.bounds(&KeyRange::ALL))
+            .enumerate()
+        {
+            let key = entry.key().map_err(|e| self.place.failed("clearing", &e))?;
+            batch.remove(&self.place.keyspace, key);
             if count % CLEARED_AT_ONCE == CLEARED_AT_ONCE - 1 {
                 self.commit(std::mem::replace(&mut batch, self.batch()))?;
             }

@@ -52,7 +52,7 @@ pub use windowed::{Window, Windowed};
 pub(crate) use backends::Backends;
 pub(crate) use changelog::REMOVALS_KEPT_MS;
 pub(crate) use committed::{Committed, Entry, Reached, Residence, Scan, Value, Writes};
-pub(crate) use disk::Disk;
+pub(crate) use disk::{Disk, Ingestion};
 pub(crate) use entries::{Entries, KeyAndValue};
 pub(crate) use error::StoreError;
 pub(crate) use global::{GlobalId, GlobalState, GlobalStore, OwnedEntry};

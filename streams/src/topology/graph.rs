@@ -4,7 +4,7 @@ use super::check::{self, topic_name};
 use super::sub_topology::SubTopology;
 use super::{CopartitionGroup, Description, GlobalTable, NodeSpec, RepartitionSpec, TopicRef};
 use crate::config::JobConfig;
-use crate::processor::{ProcessorSpec, Source, SourceId};
+use crate::processor::{HeaderUse, ProcessorSpec, Source, SourceId};
 use crate::state::StoreSpec;
 use crate::{Error, Result};
 use std::fmt;
@@ -17,14 +17,22 @@ pub(crate) struct SourceTopicReaders {
     /// What it is called on the cluster.
     pub(crate) name: String,
     pub(crate) readers: Arc<[Box<dyn Source>]>,
+    /// [`HeaderUse::Ignore`] if none of them wants the headers.
+    pub(crate) headers: HeaderUse,
 }
 
 impl From<(TopicRef, Vec<Box<dyn Source>>)> for SourceTopicReaders {
     fn from((topic, readers): (TopicRef, Vec<Box<dyn Source>>)) -> Self {
+        let keeps = |reader: &Box<dyn Source>| reader.headers() == HeaderUse::Keep;
+        let headers = match readers.iter().any(keeps) {
+            true => HeaderUse::Keep,
+            false => HeaderUse::Ignore,
+        };
         Self {
             topic,
             name: String::new(),
             readers: readers.into(),
+            headers,
         }
     }
 }

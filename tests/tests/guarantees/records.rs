@@ -1,6 +1,8 @@
 //! What becomes of records: user code that fails, order, partitions.
 
 use crate::fixture::Fixture;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::BaseRecord;
 use std::time::Duration;
 use streams::prelude::*;
 use streams::runtime::Event;
@@ -186,4 +188,50 @@ fn a_transaction_timeout_above_the_brokers_limit_is_told_before_the_start() {
         error.contains("transaction.max.timeout.ms") && error.contains("900000"),
         "{error}"
     );
+}
+
+#[test]
+fn headers_go_along_unless_a_source_ignores_them() {
+    let mut fixture = Fixture::new(1);
+    let topic = |name| fixture.cluster.topic(name, 1);
+    let (ignored, without, dead) = (topic("ignored"), topic("without"), topic("dead"));
+    let sender = Sender::new(fixture.cluster, &[]);
+    for (topic, text) in [(&fixture.input, "1"), (&ignored, "2"), (&ignored, "3")] {
+        let header = Header {
+            key: "trace",
+            value: Some("yes"),
+        };
+        let headers = OwnedHeaders::new().insert(header);
+        let record: BaseRecord<'_, (), str> = BaseRecord::to(topic).partition(0);
+        sender.send(record.payload(text).headers(headers));
+    }
+    sender.flush();
+    let builder = fixture.builder();
+    builder.on_process_error(ErrorPolicy::DeadLetter(dead.clone()));
+    let kept: KStream<Keyless, str> = builder.source(&fixture.input, ByType, ByType);
+    kept.to(&fixture.output);
+    // One topic, with and without.
+    let one: KStream<Keyless, str> = builder.source_without_headers(&fixture.input, ByType, ByType);
+    let others: KStream<Keyless, str> = builder.source_without_headers(&ignored, ByType, ByType);
+    let checked = others.peek(|_, text| assert!(!ends_with(text, '3'), "three"));
+    one.merge(&checked).to(&without);
+
+    fixture.run_until_latest(builder.build()).unwrap();
+
+    let names = |record: &ReadRecord| {
+        let names = record.headers.iter().map(|(name, _)| name.clone());
+        names.collect::<Vec<_>>()
+    };
+    let kept: Vec<_> = fixture.outputs().iter().map(names).collect();
+    assert_eq!(kept, [["trace"]]);
+    let mut without = fixture.cluster.read_committed(&without);
+    without.sort_by(|one, other| one.text().cmp(other.text()));
+    let without: Vec<_> = without.iter().map(|r| (r.text(), names(r))).collect();
+    assert_eq!(without, [("1", Vec::new()), ("2", Vec::new())]);
+    let letters = fixture.cluster.read_committed(&dead);
+    let letters: Vec<_> = letters.iter().map(|r| (r.text(), names(r))).collect();
+    let [("3", names)] = &letters[..] else {
+        panic!("{letters:?}");
+    };
+    assert_eq!(names.first().map(String::as_str), Some("trace"));
 }

@@ -20,8 +20,11 @@ use streams::prelude::*;
     on_error(deserialize = dead_letter("rejected"), process = skip, produce = fail),
 )]
 #[sink(topic = "out")]
-fn literals(#[source(topic = "in")] text: KStream<Keyless, String>) -> KStream<Keyless, String> {
-    text
+fn literals(
+    #[source(topic = "in", headers = ignore)] text: KStream<Keyless, String>,
+    #[source(topic = "more", headers = keep)] more: KStream<Keyless, String>,
+) -> KStream<Keyless, String> {
+    text.merge(&more)
 }
 
 mod settings {

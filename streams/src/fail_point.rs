@@ -13,6 +13,9 @@ pub(crate) enum FailPoint {
     /// Between the stores of two tasks.
     InApply,
     AfterApply,
+    /// A table of a restore is written, and the store does not know of it yet.
+    InIngestion,
+    /// Between what a restore writes.
     InRestore,
 }
 

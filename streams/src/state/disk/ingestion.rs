@@ -1,0 +1,37 @@
+//! A large batch of a restore becomes a sorted table of its own: nothing of it passes the journal.
+
+use super::super::{Reached, RestoreBatch, StoreError};
+use super::encode;
+use super::place::{ENTRY, OFFSET, Place};
+use crate::fail_point::{FailPoint, pass};
+
+/// Writes one batch, on whatever thread: it waits for the disk. Until it has, nothing else may read or write the store.
+pub(crate) struct Ingestion {
+    place: Place,
+}
+
+impl Ingestion {
+    pub(super) fn new(place: Place) -> Self {
+        Self { place }
+    }
+
+    /// Writes what was read of the changelog up to the offset, all or nothing.
+    pub(crate) fn write(&self, batch: &mut RestoreBatch, offset: i64) -> Result<(), StoreError> {
+        let place = &self.place;
+        let failed = |e: fjall::Error| place.failed("restoring", &e);
+        let mut table = place.keyspace.start_ingestion().map_err(failed)?;
+        for (key, value) in batch.newest() {
+            place.takes(key)?;
+            let key = place.prefixed(ENTRY, key);
+            match value {
+                Some(value) => table.write(key, value),
+                None => table.write_tombstone(key),
+            }
+            .map_err(failed)?;
+        }
+        let reached = encode(Reached::Read(offset));
+        let written = table.write(place.prefixed(OFFSET, &[]), reached);
+        pass(FailPoint::InIngestion);
+        written.and_then(|()| table.finish()).map_err(failed)
+    }
+}
