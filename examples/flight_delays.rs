@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example flight_delays` starts an embedded Kafka, fills it with the flights, runs the job on it and prints what
 //! came out. `cargo run --example flight_delays -- run --bootstrap-servers HOST:PORT` runs it on a cluster.
-//! `FLIGHTS=flights.csv` takes another file of the same columns, such as that of the whole year.
+//! `-- --lines flights=flights.csv` takes another file of the same columns, such as that of the whole year.
 
 use flate2::read::GzDecoder;
 use serde::{Deserialize, Serialize};
@@ -184,16 +184,10 @@ fn record(key: &str, value: &str) -> RawRecord {
     RawRecord::new(Some(key.into()), Some(value.into()))
 }
 
-fn flights() -> std::io::Result<Vec<RawRecord>> {
-    let rows = match std::env::var_os("FLIGHTS") {
-        Some(file) => {
-            let text = std::fs::read_to_string(file)?;
-            text.lines().skip(1).map(str::to_owned).collect()
-        }
-        None => rows(include_bytes!("data/flights-2013-01.csv.gz"))?,
-    };
-    let carrier = |row: &str| row.split(',').nth(9).unwrap_or("unknown").to_owned();
-    Ok(rows.iter().map(|row| record(&carrier(row), row)).collect())
+/// By carrier. The line with the columns' names is none.
+fn flight(row: &str) -> Option<RawRecord> {
+    let carrier = row.split(',').nth(9).unwrap_or("unknown");
+    (carrier != "carrier").then(|| record(carrier, row))
 }
 
 fn airlines() -> Vec<RawRecord> {
@@ -246,10 +240,11 @@ fn delays(heading: &'static str) -> impl FnOnce(Vec<(String, Delay)>) -> String 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let late_after = Duration::from_secs(15 * 60);
+    let flights = rows(include_bytes!("data/flights-2013-01.csv.gz"))?;
     streams::cli::Cli::new(flight_delays(late_after))
         .records("airlines", airlines())
         .records("weather", weather()?)
-        .records("flights", flights()?)
+        .lines("flights", flights, flight)
         .show("late-flights", late_flights)
         .show("delay-by-origin", delays("Average delay, by airport"))
         .show(

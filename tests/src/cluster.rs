@@ -176,6 +176,11 @@ impl TestCluster {
         !matches!(*self.broker(), Broker::External)
     }
 
+    /// Whether it is an Apache Kafka, as far as is known.
+    pub fn is_apache(&self) -> bool {
+        !matches!(*self.broker(), Broker::Embedded(_))
+    }
+
     /// Stops the broker in order and starts it again with its data, and returns when it answers. Of several nodes it is one,
     /// another one each time.
     ///

@@ -7,6 +7,17 @@ use std::time::Duration;
 use streams_tests::TestCluster;
 use streams_tests::crash::{Plan, Work, run};
 
+/// How long the blows go on: on Apache Kafka, whose restarts take their time, long enough for several.
+fn duration() -> Duration {
+    let seconds = if cluster().is_apache() { 120 } else { 25 };
+    Duration::from_secs(seconds)
+}
+
+/// How many records are written meanwhile.
+fn records() -> usize {
+    usize::try_from(duration().as_secs()).unwrap_or_default() * 400
+}
+
 /// The cluster of these tests, which all of them restart.
 fn cluster() -> &'static TestCluster {
     static CLUSTER: OnceLock<TestCluster> = OnceLock::new();
@@ -18,9 +29,9 @@ fn each_word_is_counted_once_whatever_dies() {
     let plan = Plan {
         work: Work::CountWords,
         threads: 2,
-        duration: Duration::from_secs(25),
+        duration: duration(),
         seed: 2,
-        records: 10_000,
+        records: records(),
         partitions: 6,
         instances: 3,
     };
@@ -36,9 +47,9 @@ fn each_flight_is_told_once_whatever_dies() {
     let plan = Plan {
         work: Work::FlightDelays,
         threads: 2,
-        duration: Duration::from_secs(25),
+        duration: duration(),
         seed: 3,
-        records: 10_000,
+        records: records(),
         partitions: 4,
         instances: 3,
     };
@@ -55,9 +66,9 @@ fn each_record_is_copied_once_whatever_dies() {
     let plan = Plan {
         work: Work::Copy,
         threads: 1,
-        duration: Duration::from_secs(25),
+        duration: duration(),
         seed: 1,
-        records: 20_000,
+        records: 2 * records(),
         partitions: 6,
         instances: 3,
     };

@@ -5,6 +5,8 @@
 use std::io::Read;
 
 use bytes::Bytes;
+use zstd::zstd_safe::DCtx;
+use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 
 /// The most that a batch may hold when it is decompressed. More is taken for an attack, or a mistake.
 const MOST: usize = 64 << 20;
@@ -33,10 +35,7 @@ fn decompress_at_most(most: usize, codec: i16, bytes: &Bytes) -> Result<Bytes, U
         1 => limited(most, flate2::read::MultiGzDecoder::new(compressed)),
         2 => snappy(most, compressed),
         3 => limited(most, lz4_flex::frame::FrameDecoder::new(compressed)),
-        4 => limited(
-            most,
-            zstd::stream::read::Decoder::with_buffer(compressed).map_err(damaged)?,
-        ),
+        4 => zstd(most, compressed).map(Bytes::from),
         _ => Err(Unreadable::Damaged),
     }
 }
@@ -88,6 +87,24 @@ fn block(most: usize, bytes: &[u8]) -> Result<Vec<u8>, Unreadable> {
     snap::raw::Decoder::new()
         .decompress_vec(bytes)
         .map_err(damaged)
+}
+
+/// All frames at once. A reader of streams would make room for the window that a frame claims, which may be 128 MiB of a
+/// few bytes; this makes room for what comes out, twice as much each time that it was not enough.
+fn zstd(most: usize, bytes: &[u8]) -> Result<Vec<u8>, Unreadable> {
+    const LEAST: usize = 64 << 10;
+    let too_small = (ZSTD_ErrorCode::ZSTD_error_dstSize_tooSmall as usize).wrapping_neg();
+    let mut context = DCtx::try_create().ok_or(Unreadable::TooLarge)?;
+    let mut room = bytes.len().saturating_mul(4).max(LEAST).min(most);
+    loop {
+        let mut all = Vec::with_capacity(room);
+        match context.decompress(&mut all, bytes) {
+            Ok(_) => return Ok(all),
+            Err(code) if code != too_small => return Err(Unreadable::Damaged),
+            Err(_) if room == most => return Err(Unreadable::TooLarge),
+            Err(_) => room = room.saturating_mul(2).min(most),
+        }
+    }
 }
 
 /// What clients do, for tests and for fuzzing.
@@ -149,6 +166,25 @@ mod tests {
         blocks.pop();
         assert_eq!(
             decompress(2, &Bytes::from(blocks)),
+            Err(Unreadable::Damaged)
+        );
+    }
+
+    #[test]
+    fn frames_of_zstd_are_read_one_after_the_other_however_large_a_window_they_claim() {
+        use std::io::Write;
+        let mut frames = Vec::new();
+        for part in [b"one".repeat(100_000), b"two".to_vec()] {
+            let mut encoder = zstd::Encoder::new(&mut frames, 1).unwrap();
+            encoder.window_log(27).unwrap();
+            encoder.write_all(&part).unwrap();
+            encoder.finish().unwrap();
+        }
+        let all = decompress(4, &Bytes::from(frames.clone())).unwrap();
+        assert_eq!(all, [b"one".repeat(100_000), b"two".to_vec()].concat());
+        frames.pop();
+        assert_eq!(
+            decompress(4, &Bytes::from(frames)),
             Err(Unreadable::Damaged)
         );
     }

@@ -59,6 +59,10 @@ pub(super) struct RunArguments {
     /// End by itself once everything that was in the source topics at the start is committed.
     #[arg(long)]
     until_latest: bool,
+    /// Fills a topic of the embedded Kafka with the lines of a file, in place of those that the program has of its own; may be
+    /// repeated.
+    #[arg(long, value_name = "TOPIC=FILE", value_parser = topic_and_file)]
+    pub(super) lines: Vec<(String, PathBuf)>,
     #[command(flatten)]
     pub(super) deployment: Deployment,
 }
@@ -297,6 +301,11 @@ fn key_value(text: &str) -> std::result::Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected `key=value`")?;
     // A password may begin or end in blanks.
     Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+fn topic_and_file(text: &str) -> std::result::Result<(String, PathBuf), String> {
+    let (topic, file) = text.split_once('=').ok_or("expected `topic=file`")?;
+    Ok((topic.to_owned(), file.into()))
 }
 
 fn count(text: &str) -> std::result::Result<usize, String> {

@@ -10,19 +10,21 @@
 mod arguments;
 mod bars;
 #[cfg(feature = "embedded")]
+mod lines;
+#[cfg(feature = "embedded")]
 mod quick_start;
 mod report;
 #[cfg(feature = "embedded")]
 mod show;
 mod signals;
 
-use crate::Result;
 use crate::runtime::{Job, Summary};
 #[cfg(feature = "embedded")]
 use crate::serde::{HasSerde, Serde};
 #[cfg(feature = "embedded")]
 use crate::testing::RawRecord;
 use crate::topology::Topology;
+use crate::{Error, Result};
 use arguments::{Arguments, Command, Deployment, DescribeFormat, End, RunArguments};
 use bars::Bars;
 use clap::Parser as _;
@@ -56,6 +58,8 @@ pub struct Cli {
     #[cfg(feature = "embedded")]
     records: Vec<(String, Vec<RawRecord>)>,
     #[cfg(feature = "embedded")]
+    lines: Vec<lines::Lines>,
+    #[cfg(feature = "embedded")]
     shows: Vec<show::Show>,
 }
 
@@ -67,6 +71,8 @@ impl Cli {
             samples: Vec::new(),
             #[cfg(feature = "embedded")]
             records: Vec::new(),
+            #[cfg(feature = "embedded")]
+            lines: Vec::new(),
             #[cfg(feature = "embedded")]
             shows: Vec::new(),
         }
@@ -107,6 +113,33 @@ impl Cli {
     ) -> Self {
         let records = records.into_iter().collect();
         self.records.push((topic.into(), records));
+        self
+    }
+
+    /// Like [`records`](Self::records), of lines of text: `record` makes one of a line, or none. `--lines TOPIC=FILE` on the
+    /// command line takes the lines of a file instead.
+    ///
+    /// ```no_run
+    /// # use streams::prelude::*;
+    /// # async fn f(topology: Topology) -> streams::Result<()> {
+    /// use streams::testing::RawRecord;
+    ///
+    /// let lines = ["to be", "or not to be"].map(str::to_owned);
+    /// let record = |line: &str| Some(RawRecord::new(None, Some(line.as_bytes().into())));
+    /// streams::cli::Cli::new(topology).lines("lines", lines, record).run().await
+    /// # }
+    /// ```
+    #[cfg(feature = "embedded")]
+    #[must_use]
+    pub fn lines(
+        mut self,
+        topic: impl Into<String>,
+        lines: impl IntoIterator<Item = String>,
+        record: impl Fn(&str) -> Option<RawRecord> + Send + 'static,
+    ) -> Self {
+        let lines = lines.into_iter().collect();
+        let lines = lines::Lines::new(topic.into(), lines, Box::new(record));
+        self.lines.push(lines);
         self
     }
 
@@ -175,6 +208,11 @@ impl Cli {
 
     async fn run_job(self, run: &RunArguments, bars: &Bars) -> Result<()> {
         if run.deployment.names_a_cluster()? {
+            if let Some((topic, _)) = run.lines.first() {
+                return Err(Error::Configuration(format!(
+                    "`--lines {topic}=..` fills the embedded Kafka, and this run is on a cluster; leave it out"
+                )));
+            }
             let job = job(self.topology, &run.deployment)?;
             tell_summary(&run_until_stopped(job, run.end(), bars).await?);
             return Ok(());
@@ -182,13 +220,14 @@ impl Cli {
         #[cfg(feature = "embedded")]
         {
             let topology = run.deployment.apply(self.topology)?;
+            let mut records = self.records;
+            records.extend(lines::records(self.lines, &run.lines)?);
             // Where nothing keeps coming there is nothing to wait for.
-            let end = match self.samples.is_empty() && !self.records.is_empty() {
+            let end = match self.samples.is_empty() && !records.is_empty() {
                 true => End::UntilLatest,
                 false => run.end(),
             };
-            let kafka =
-                quick_start::QuickStart::start(&topology, self.samples, self.records).await?;
+            let kafka = quick_start::QuickStart::start(&topology, self.samples, records).await?;
             let deployment = run.deployment.on(kafka.bootstrap_servers());
             let properties = kafka.properties().clone();
             let feeding = kafka.feed(end)?;
@@ -201,7 +240,7 @@ impl Cli {
             Ok(())
         }
         #[cfg(not(feature = "embedded"))]
-        Err(crate::Error::Configuration(
+        Err(Error::Configuration(
             "where is Kafka? `--bootstrap-servers HOST:PORT` says it; with the feature `embedded` of the `streams` crate a run without it starts a Kafka of its own".into(),
         ))
     }

@@ -43,7 +43,7 @@ impl<K: ?Sized, V: ?Sized, KS: Deserializer<K>, VS: Deserializer<V>> Source
         } = input;
         let headers = match self.headers {
             HeaderUse::Keep => headers,
-            HeaderUse::Ignore => &Headers::EMPTY,
+            HeaderUse::Ignore => Headers::EMPTY,
         };
         let read_value = |key: &K| {
             let run = |value: &V| {

@@ -37,9 +37,12 @@ const READ_WAIT: Duration = Duration::from_millis(20);
 /// The pause after a failed request.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// How much of what was read waits in memory at most. Large batches are written fast (as a sorted table at once), and make
-/// few tables. As much again is in memory while it is being written.
-const UNWRITTEN_BYTES: usize = 60 << 20;
+/// How much of what was read waits in memory at most, in a process. As much again is in memory while it is being written.
+const UNWRITTEN_BYTES: usize = 120 << 20;
+
+/// How much of that one thread has at most. Large batches are written fast (as a sorted table at once), and make few tables;
+/// a larger one would make two.
+const MOST_UNWRITTEN_BYTES: usize = 60 << 20;
 
 /// How long a task's restore may fail without an answer between before the job ends.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(300);
@@ -371,9 +374,13 @@ impl Worker {
             bytes.sum::<usize>()
         };
         let stores = self.reading.iter().map(Restoring::open_stores);
-        let keep = UNWRITTEN_BYTES / stores.sum::<usize>().max(1);
-        while in_memory(&self.reading) > UNWRITTEN_BYTES {
-            self.finish_tables();
+        let threads = self.shared.topology.config().stream_threads.max(1);
+        let most = (UNWRITTEN_BYTES / threads).min(MOST_UNWRITTEN_BYTES);
+        let keep = most / stores.sum::<usize>().max(1);
+        while in_memory(&self.reading) > most {
+            self.reading
+                .iter_mut()
+                .for_each(Restoring::take_memory_back);
             let largest = self.reading.iter_mut().max_by_key(|r| r.unwritten_bytes());
             let Some(restoring) = largest else {
                 return;

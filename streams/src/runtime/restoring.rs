@@ -239,6 +239,13 @@ impl Restoring {
         self.finish_tables()
     }
 
+    /// Waits until what was handed to the stores is out of memory.
+    pub(super) fn take_memory_back(&mut self) {
+        self.stores
+            .iter_mut()
+            .for_each(StoreRestore::take_memory_back);
+    }
+
     /// Waits for the tables that are being written.
     pub(super) fn finish_tables(&mut self) -> Result<()> {
         self.stores

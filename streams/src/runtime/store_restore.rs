@@ -235,17 +235,19 @@ impl StoreRestore {
     }
 
     /// Hands what was read to the store, with the offset that it reaches, all or nothing; keeps so many bytes of memory for
-    /// what comes. Much of it is written meanwhile, and this waits for what was handed before.
+    /// what comes. Much of it is written meanwhile.
     pub(super) fn write(&mut self, committed: &mut dyn Committed, keep: usize) -> Result<()> {
-        self.finish_table()?;
         match committed.ingestion(self.unwritten.bytes()) {
             Some(ingestion) => {
+                self.take_memory_back();
                 let spare = std::mem::take(&mut self.spare);
                 let batch = std::mem::replace(&mut self.unwritten, spare);
-                let table = TableWrite::start(ingestion, batch, self.position, keep)?;
+                let before = self.table.take();
+                let table = TableWrite::start(ingestion, batch, self.position, keep, before)?;
                 self.table = Some(table);
             }
             None => {
+                self.finish_table()?;
                 let restored = committed.restore(&mut self.unwritten, self.position);
                 restored.map_err(|error| Error::State(error.to_string()))?;
                 pass(FailPoint::InRestore);
@@ -258,6 +260,13 @@ impl StoreRestore {
         Ok(())
     }
 
+    /// Waits until what was handed to the store is out of memory.
+    pub(super) fn take_memory_back(&mut self) {
+        if let Some(batch) = self.table.as_ref().and_then(TableWrite::batch) {
+            self.spare = batch;
+        }
+    }
+
     /// Notices that a table was written.
     pub(super) fn notice_table(&mut self) -> Result<()> {
         match &self.table {
@@ -266,11 +275,12 @@ impl StoreRestore {
         }
     }
 
-    /// Waits until the table that is being written is there.
+    /// Waits until the tables that are being written are there.
     pub(super) fn finish_table(&mut self) -> Result<()> {
+        self.take_memory_back();
         if let Some(table) = self.table.take() {
             let offset = table.offset;
-            self.spare = table.finish()?;
+            table.finish()?;
             self.written = offset;
             pass(FailPoint::InRestore);
         }

@@ -1,33 +1,38 @@
-//! A batch of a restore that is written on a thread of its own: the disk takes about as long to write a table as the brokers
-//! to send the next one.
+//! A batch of a restore that is written on a thread of its own: the disk takes about as long to take a table as the brokers
+//! to send the next one, and the processor as long to make one.
 
 use crate::state::{Ingestion, RestoreBatch, StoreError};
 use crate::{Error, Result};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 
 /// Dropping it waits for its end: whoever is next opens the store.
 pub(super) struct TableWrite {
     /// The store has all below this offset once the table is written.
     pub(super) offset: i64,
-    thread: Option<JoinHandle<Written>>,
+    batch: Receiver<RestoreBatch>,
+    thread: Option<JoinHandle<Result<(), StoreError>>>,
 }
 
-/// The batch, for what comes next, without what was in it.
-type Written = Result<RestoreBatch, StoreError>;
-
 impl TableWrite {
-    /// Writes what was read up to the offset; so many bytes of the batch's memory are kept for what comes.
+    /// Writes what was read up to the offset, while the disk may still be taking the table before; so many bytes of the
+    /// batch's memory are kept for what comes.
     pub(super) fn start(
         ingestion: Ingestion,
-        mut batch: RestoreBatch,
+        batch: RestoreBatch,
         offset: i64,
         keep: usize,
+        before: Option<Self>,
     ) -> Result<Self> {
-        let write = move || {
-            ingestion.write(&mut batch, offset)?;
+        let (give_back, given_back) = channel();
+        let written = move |mut batch: RestoreBatch| {
             batch.clear(keep);
-            Ok(batch)
+            before.map_or(Ok(()), Self::join)?;
+            // Only now, so that no more than two tables are on their way. Nobody wants it if the restore was given up.
+            let _ = give_back.send(batch);
+            Ok(())
         };
+        let write = move || ingestion.write(batch, offset, written);
         let thread = std::thread::Builder::new().name("streams-table".into());
         let thread = thread.spawn(write).map_err(|source| Error::Io {
             what: "starting a thread that writes a restored table".into(),
@@ -35,6 +40,7 @@ impl TableWrite {
         })?;
         Ok(Self {
             offset,
+            batch: given_back,
             thread: Some(thread),
         })
     }
@@ -43,12 +49,22 @@ impl TableWrite {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
+    /// Waits for the batch, which is empty; what has failed, [`Self::finish`] tells.
+    pub(super) fn batch(&self) -> Option<RestoreBatch> {
+        self.batch.recv().ok()
+    }
+
     /// Waits until the table is there.
-    pub(super) fn finish(mut self) -> Result<RestoreBatch> {
+    pub(super) fn finish(self) -> Result<()> {
+        let finished = self.join();
+        finished.map_err(|error| Error::State(error.to_string()))
+    }
+
+    fn join(mut self) -> Result<(), StoreError> {
         match self.thread.take().map(JoinHandle::join) {
-            Some(Ok(written)) => written.map_err(|error| Error::State(error.to_string())),
-            // The panic was printed.
-            _ => Err(Error::Panic("writing a restored table".to_owned())),
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            Some(Ok(written)) => written,
+            None => Ok(()),
         }
     }
 }

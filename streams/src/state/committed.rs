@@ -85,8 +85,8 @@ pub(crate) trait Committed: Send {
         self.apply(&mut batch.newest(), Some(Reached::Read(offset)))
     }
 
-    /// What writes a batch of so many bytes in place of [`Self::restore`], where that waits for the disk: on a thread of its
-    /// own, so that nobody waits with it. Until it has, nothing else may read or write the store.
+    /// What writes a batch of so many bytes in place of [`Self::restore`], where that is faster: on a thread of its own, since
+    /// it waits for the disk. Until the store has it, nothing else may read or write the store.
     fn ingestion(&mut self, _bytes: usize) -> Option<Ingestion> {
         None
     }

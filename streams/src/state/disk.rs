@@ -20,9 +20,7 @@ pub(crate) use ingestion::Ingestion;
 use place::{ENTRY, LONGEST_KEY, OFFSET, PREFIX, Place, failed};
 
 use super::row_cache::{RowCache, RowCaches};
-use super::{
-    Committed, KeyRange, Order, Reached, Residence, RestoreBatch, Scan, StoreError, Value, Writes,
-};
+use super::{Committed, KeyRange, Order, Reached, Residence, Scan, StoreError, Value, Writes};
 use fjall::compaction::Leveled;
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use std::borrow::Cow;
@@ -302,13 +300,6 @@ impl Committed for DiskStore {
             self.rest();
         }
         applied
-    }
-
-    fn restore(&mut self, batch: &mut RestoreBatch, offset: i64) -> Result<(), StoreError> {
-        match self.ingestion(batch.bytes()) {
-            Some(ingestion) => ingestion.write(batch, offset),
-            None => self.apply(&mut batch.newest(), Some(Reached::Read(offset))),
-        }
     }
 
     fn ingestion(&mut self, bytes: usize) -> Option<Ingestion> {

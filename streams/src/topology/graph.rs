@@ -23,8 +23,8 @@ pub(crate) struct SourceTopicReaders {
 
 impl From<(TopicRef, Vec<Box<dyn Source>>)> for SourceTopicReaders {
     fn from((topic, readers): (TopicRef, Vec<Box<dyn Source>>)) -> Self {
-        let keeps = |reader: &Box<dyn Source>| reader.headers() == HeaderUse::Keep;
-        let headers = match readers.iter().any(keeps) {
+        let mut uses = readers.iter().map(|reader| reader.headers());
+        let headers = match uses.any(|used| used == HeaderUse::Keep) {
             true => HeaderUse::Keep,
             false => HeaderUse::Ignore,
         };

@@ -5,7 +5,7 @@ use super::encode;
 use super::place::{ENTRY, OFFSET, Place};
 use crate::fail_point::{FailPoint, pass};
 
-/// Writes one batch, on whatever thread: it waits for the disk. Until it has, nothing else may read or write the store.
+/// Writes one batch, on whatever thread. Until the store has it, nothing else may read or write the store.
 pub(crate) struct Ingestion {
     place: Place,
 }
@@ -15,8 +15,15 @@ impl Ingestion {
         Self { place }
     }
 
-    /// Writes what was read of the changelog up to the offset, all or nothing.
-    pub(crate) fn write(&self, batch: &mut RestoreBatch, offset: i64) -> Result<(), StoreError> {
+    /// Writes what was read of the changelog up to the offset, all or nothing. Before the store knows of the table and waits
+    /// for the disk, `written` is called with the batch, which is not needed any more, and may still refuse: of two tables,
+    /// what the store got last counts.
+    pub(crate) fn write(
+        &self,
+        mut batch: RestoreBatch,
+        offset: i64,
+        written: impl FnOnce(RestoreBatch) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let place = &self.place;
         let failed = |e: fjall::Error| place.failed("restoring", &e);
         let mut table = place.keyspace.start_ingestion().map_err(failed)?;
@@ -30,8 +37,10 @@ impl Ingestion {
             .map_err(failed)?;
         }
         let reached = encode(Reached::Read(offset));
-        let written = table.write(place.prefixed(OFFSET, &[]), reached);
+        let reaches = table.write(place.prefixed(OFFSET, &[]), reached);
+        reaches.map_err(failed)?;
+        written(batch)?;
         pass(FailPoint::InIngestion);
-        written.and_then(|()| table.finish()).map_err(failed)
+        table.finish().map_err(failed)
     }
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use super::super::RestoreBatch;
 use super::*;
 use crate::state::{Entry, StoreKind};
 
@@ -104,9 +105,9 @@ fn a_row_that_was_read_is_read_as_it_was_last_written() {
     assert_eq!(first(&store), None);
     let mut batch = RestoreBatch::default();
     batch.push(StoreKind::KeyValue, &key, Some(b"3"), 0);
-    store.restore(&mut batch, 3).unwrap();
+    restore(&mut store, batch, 3).unwrap();
     assert_eq!(first(&store), Some(b'3'));
-    store.restore(&mut large(0, 10_000, b'4'), 4).unwrap();
+    restore(&mut store, large(0, 10_000, b'4'), 4).unwrap();
     assert_eq!(first(&store), Some(b'4'));
     let long = vec![b'k'; LONGEST_KEY + 1];
     let writes = [(key.as_slice(), Some(b"5".as_slice())), (&long, None)];
@@ -139,7 +140,7 @@ fn a_key_that_is_too_long_is_refused_and_is_not_there() {
     let applied = store.apply(&mut writes.into_iter(), None);
     let mut batch = large(0, 10_000, b'1');
     batch.push(StoreKind::KeyValue, long, None, 0);
-    let restored = store.restore(&mut batch, 10);
+    let restored = restore(&mut store, batch, 10);
     let put = crate::state::Store::new(Box::new(store)).put(long, None);
     for refused in [applied, restored, put] {
         let error = refused.unwrap_err().to_string();
@@ -147,6 +148,14 @@ fn a_key_that_is_too_long_is_refused_and_is_not_there() {
             error.contains("65531 bytes") && error.contains("`s`"),
             "{error}"
         );
+    }
+}
+
+/// As a restore does it.
+fn restore(store: &mut DiskStore, mut batch: RestoreBatch, offset: i64) -> Result<(), StoreError> {
+    match store.ingestion(batch.bytes()) {
+        Some(ingestion) => ingestion.write(batch, offset, |_| Ok(())),
+        None => store.restore(&mut batch, offset),
     }
 }
 
@@ -176,8 +185,8 @@ fn what_is_restored_at_once_is_newer_than_what_was_there_and_older_than_what_com
     apply(&mut other, &[(first, Some(b"other"))], 2);
     let mut batch = large(0, 10_000, b'1');
     batch.push(StoreKind::KeyValue, fourth, None, 0);
-    store.restore(&mut batch, 10).unwrap();
-    store.restore(&mut large(2, 10_000, b'2'), 20).unwrap();
+    restore(&mut store, batch, 10).unwrap();
+    restore(&mut store, large(2, 10_000, b'2'), 20).unwrap();
     apply(&mut store, &[(third, Some(b"new"))], 30);
     let check = |store: &DiskStore, other: &DiskStore| {
         let get = |key: &[u8]| store.get(key).unwrap().map(|v| v.first().copied().unwrap());
