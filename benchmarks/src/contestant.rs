@@ -13,8 +13,10 @@ pub(crate) enum Contestant {
     Bare,
     /// The bare loop, which looks for headers too.
     BareHeaders,
-    /// A job of this library.
+    /// A job of this library, which takes headers along.
     Streams,
+    /// A job of this library whose source ignores headers, as the bare loop does.
+    StreamsNoHeaders,
     /// The bare loop, with counts in a map in memory that dies with it.
     BareCount,
     /// A job of this library that counts by key, on disk, with a changelog.
@@ -31,6 +33,7 @@ impl Contestant {
             Contestant::Bare => "bare",
             Contestant::BareHeaders => "bare-headers",
             Contestant::Streams => "streams",
+            Contestant::StreamsNoHeaders => "streams-no-headers",
             Contestant::BareCount => "bare-count",
             Contestant::StreamsCount => "streams-count",
             Contestant::StreamsState => "streams-state",
@@ -145,6 +148,7 @@ impl Run {
             Contestant::Bare => bare::run(self, bare::Work::Copy)?,
             Contestant::BareHeaders => bare::run(self, bare::Work::CopyWithHeaders)?,
             Contestant::Streams => job::copy(self)?,
+            Contestant::StreamsNoHeaders => job::copy_without_headers(self)?,
             Contestant::BareCount => bare::run(self, bare::Work::Count(HashMap::new()))?,
             Contestant::StreamsCount => job::count(self)?,
             Contestant::StreamsState => return job::keep_newest(self),

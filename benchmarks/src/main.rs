@@ -122,6 +122,7 @@ fn main() -> Result<(), Failure> {
             feed::fill(cluster.bootstrap_servers(), &input, records)?;
             let contestants = [
                 Contestant::Bare,
+                Contestant::StreamsNoHeaders,
                 Contestant::BareHeaders,
                 Contestant::Streams,
             ];

@@ -14,7 +14,7 @@ use super::work::{Interrupt, Work};
 use crate::Error;
 use crate::fail_point::{FailPoint, pass};
 use crate::kafka::TopicPartition;
-use crate::kafka::error::ClientError;
+use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::processor::{Headers, StagedRecord, TaskId};
 use crate::state::{Reached, StoreId};
 use std::sync::Arc;
@@ -67,6 +67,18 @@ impl Changelogs {
     }
 }
 
+/// A row that its changelog does not take. No policy can skip it: the store would hold what a restore does not bring back.
+#[cold]
+fn refused(store: &str, key: &[u8], refusal: &str) -> ClientError {
+    const SHOWN: usize = 100;
+    let shown = String::from_utf8_lossy(key.get(..SHOWN).unwrap_or(key));
+    let message = format!(
+        "a row of the state store `{store}`, under the key {shown:?}, cannot be kept: {refusal}"
+    );
+    let doing = "writing a changelog";
+    ClientError::new(doing, Code::MessageSizeTooLarge, message).with_remedy(Remedy::Fail)
+}
+
 impl Work {
     /// Hands the changes of all stores over to the client.
     pub(super) fn write_changelogs(&mut self) -> Result<Changelogs, ClientError> {
@@ -96,6 +108,9 @@ impl Work {
                         timestamp: entry.timestamp.or(task.stream_time()).unwrap_or(0),
                         headers: Headers::EMPTY,
                     };
+                    if let Some(refusal) = self.output.refuses(route, &record) {
+                        return Err(refused(&spec.name, entry.key, &refusal));
+                    }
                     self.output.write_to(route, task_id.partition, &record)?;
                     records += 1;
                     bytes += (entry.key.len() + entry.value.map_or(0, <[u8]>::len)) as u64;

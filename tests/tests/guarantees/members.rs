@@ -34,7 +34,19 @@ fn a_fenced_thread_goes_on_with_a_new_producer() {
 
 #[test]
 fn members_that_come_and_go_lose_and_double_nothing() {
+    come_and_go(Fixture::new(4));
+}
+
+/// KIP-848: the brokers tell each member what it gains and what it loses.
+#[test]
+fn members_of_a_group_that_the_brokers_assign_lose_and_double_nothing() {
     let mut fixture = Fixture::new(4);
+    fixture.properties = vec![("group.protocol", "consumer")];
+    come_and_go(fixture);
+}
+
+#[track_caller]
+fn come_and_go(mut fixture: Fixture<'_>) {
     let copy = |fixture: &Fixture| fixture.mapping(&fixture.builder(), str::to_owned);
     let (first, second) = (copy(&fixture), copy(&fixture));
     let one = fixture.start(first);

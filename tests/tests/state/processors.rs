@@ -50,3 +50,43 @@ fn a_store_outlives_restarts_and_punctuators_tell_what_is_in_it() {
         job.stop(running);
     }
 }
+
+/// Keeps a value of more than a megabyte.
+struct Hoard(KeyValueStore<str, str>);
+
+impl Processor<str, str> for Hoard {
+    type KeyOut = str;
+    type ValueOut = i64;
+
+    fn process(
+        &mut self,
+        record: Record<'_, str, str>,
+        cx: &mut ProcessorContext<'_, str, i64>,
+    ) -> Outcome {
+        self.0.put(cx, record.key, &"much ".repeat(300_000))
+    }
+}
+
+#[test]
+fn a_row_that_its_changelog_does_not_take_ends_the_job_and_names_itself() {
+    let mut job = Counting::new(1);
+    job.produce_to(0, "the-key", 1);
+    let builder = TopologyBuilder::new(&job.application);
+    let store = builder.store(Stores::key_value::<str, str>("hoard"));
+    let input = builder.stream::<str, str>(&job.input);
+    input.process_with(&store, Hoard).to(&job.output);
+
+    let error = job.run(job.configured(&builder, |_| ())).unwrap_err();
+
+    let changelog = format!("{}-hoard-changelog", job.application);
+    let error = error.to_string();
+    for part in [
+        "`hoard`",
+        "\"the-key\"",
+        &changelog,
+        "1500",
+        "max.message.bytes",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+}
