@@ -8,12 +8,8 @@ use crate::kafka::TopicPartition;
 use crate::kafka::batch::OwnedMessage;
 use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::processor::TaskId;
-<<<<<<< HEAD
 use crate::serde::Written;
-use crate::state::{Committed, RestoreBatch, Row, StoreError, StoreId, StoreSpec};
-=======
-use crate::state::{Committed, RestoreBatch, StoreId, StoreSpec};
->>>>>>> e05a7d5 (A restored table is written while the next batch is read)
+use crate::state::{Committed, RestoreBatch, Row, StoreId, StoreSpec};
 use crate::{Error, Result};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,17 +34,14 @@ pub(super) struct StoreRestore {
     position: i64,
     /// What was read up to there and was not handed to the store yet.
     unwritten: RestoreBatch,
-<<<<<<< HEAD
     /// For the record that is being read, where the topic of a table is the changelog.
     row: Row,
-=======
     /// The offset up to which it was.
     handed: i64,
     /// What was handed to the store and may not be in it yet.
     table: Option<TableWrite>,
     /// Memory for the next batch.
     spare: RestoreBatch,
->>>>>>> e05a7d5 (A restored table is written while the next batch is read)
     /// The offset that the store has.
     written: i64,
     written_at: Instant,
@@ -72,13 +65,10 @@ impl StoreRestore {
             from,
             position: from,
             unwritten: RestoreBatch::default(),
-<<<<<<< HEAD
             row: Row::default(),
-=======
             handed: from,
             table: None,
             spare: RestoreBatch::default(),
->>>>>>> e05a7d5 (A restored table is written while the next batch is read)
             written: from,
             written_at: now,
             records: 0,
