@@ -52,7 +52,7 @@ fn a_store_outlives_restarts_and_punctuators_tell_what_is_in_it() {
 }
 
 /// Keeps a value of more than a megabyte.
-struct Hoard(KeyValueStore<str, str>);
+struct Hoard(KeyValueStore<str, String>);
 
 impl Processor<str, str> for Hoard {
     type KeyOut = str;
@@ -72,7 +72,7 @@ fn a_row_that_its_changelog_does_not_take_ends_the_job_and_names_itself() {
     let mut job = Counting::new(1);
     job.produce_to(0, "the-key", 1);
     let builder = TopologyBuilder::new(&job.application);
-    let store = builder.store(Stores::key_value::<str, str>("hoard"));
+    let store = builder.store(Stores::key_value::<str, String>("hoard"));
     let input = builder.stream::<str, str>(&job.input);
     input.process_with(&store, Hoard).to(&job.output);
 
