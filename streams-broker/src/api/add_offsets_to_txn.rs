@@ -4,7 +4,7 @@ use kafka_protocol::messages::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
 
 use super::{Context, code, fenced_as};
 use crate::broker::Broker;
-use crate::transactions::{ClientVersion, ProducerIdentity};
+use crate::transactions::ProducerIdentity;
 
 pub(super) fn handle(
     broker: &mut Broker,
@@ -18,9 +18,7 @@ pub(super) fn handle(
     let now = broker.now();
     let result = context.check().and_then(|()| {
         let (id, group) = (&request.transactional_id, &request.group_id);
-        broker
-            .transactions
-            .add_group(id, producer, group, ClientVersion::V1, now)
+        broker.transactions.add_group(id, producer, group, now)
     });
     let result = result.map_err(|error| fenced_as(error, context.version >= 2));
     AddOffsetsToTxnResponse::default().with_error_code(code(result))

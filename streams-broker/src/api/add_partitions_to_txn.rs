@@ -11,7 +11,7 @@ use kafka_protocol::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnResp
 use super::{Context, code, fenced_as};
 use crate::broker::Broker;
 use crate::topics::is_internal;
-use crate::transactions::{ClientVersion, Partitions, ProducerIdentity};
+use crate::transactions::{Partitions, ProducerIdentity};
 
 pub(super) fn handle(
     broker: &mut Broker,
@@ -74,9 +74,8 @@ fn add(
     let count = partitions.values().map(BTreeSet::len).sum();
     broker.topics.reserve_endings(count)?;
     let now = broker.now();
-    let added =
-        broker
-            .transactions
-            .add_partitions(id, producer, &partitions, ClientVersion::V1, now);
+    let added = broker
+        .transactions
+        .add_partitions(id, producer, &partitions, now);
     added.map_err(|error| fenced_as(error, context.version >= 2))
 }

@@ -32,7 +32,7 @@ fn begin(broker: &mut Broker) -> ProducerIdentity {
     let now = broker.now();
     broker
         .transactions
-        .add_partitions("t", producer, &partitions, ClientVersion::V1, now)
+        .add_partitions("t", producer, &partitions, now)
         .unwrap();
     producer
 }

@@ -6,7 +6,7 @@ use kafka_protocol::ResponseError;
 
 use super::state::State;
 use super::transaction::{LAST_EPOCH, Transaction, footprint};
-use super::{ClientVersion, Partitions, ProducerIdentity, take};
+use super::{Partitions, ProducerIdentity, take};
 use crate::clock::Millis;
 use crate::log::batch::Outcome;
 
@@ -69,7 +69,7 @@ impl Transaction {
         now: Millis,
         fresh_id: &mut i64,
     ) -> Result<Ended, ResponseError> {
-        let repeated = self.version == ClientVersion::V2 && self.is_repeated(producer);
+        let repeated = self.is_repeated(producer);
         if producer.id != self.producer.id && !repeated {
             return Err(ResponseError::InvalidProducerIdMapping);
         }
@@ -92,7 +92,6 @@ impl Transaction {
         if nothing_open {
             self.started = now;
         }
-        self.version = ClientVersion::V2;
         let used_up = self.producer.epoch >= LAST_EPOCH;
         self.next_id = used_up.then(|| take(fresh_id));
         self.last_epoch = self.producer.epoch;

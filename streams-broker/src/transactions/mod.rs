@@ -146,11 +146,10 @@ impl Transactions {
         id: &str,
         producer: ProducerIdentity,
         partitions: &Partitions,
-        version: ClientVersion,
         now: Millis,
     ) -> Result<(), ResponseError> {
         let transaction = self.owned(id, producer)?;
-        transaction.resume(version, now)?;
+        transaction.resume(now)?;
         for (topic, added) in partitions {
             transaction
                 .partitions
@@ -167,11 +166,10 @@ impl Transactions {
         id: &str,
         producer: ProducerIdentity,
         group: &str,
-        version: ClientVersion,
         now: Millis,
     ) -> Result<(), ResponseError> {
         let transaction = self.owned(id, producer)?;
-        transaction.resume(version, now)?;
+        transaction.resume(now)?;
         transaction.groups.insert(group.to_owned());
         Ok(())
     }
@@ -252,7 +250,7 @@ impl Transactions {
         now: Millis,
     ) -> Result<(), ResponseError> {
         let transaction = self.owned(id, producer).map_err(older_epoch)?;
-        transaction.resume(ClientVersion::V2, now)?;
+        transaction.resume(now)?;
         match transaction.partitions.get_mut(topic) {
             Some(partitions) => {
                 partitions.insert(partition);
@@ -273,7 +271,7 @@ impl Transactions {
         group: &str,
         now: Millis,
     ) -> Result<(), ResponseError> {
-        self.add_group(id, producer, group, ClientVersion::V2, now)
+        self.add_group(id, producer, group, now)
             .map_err(older_epoch)
     }
 

@@ -26,7 +26,7 @@ fn topic() -> Partitions {
 fn begun(transactions: &mut Transactions) -> ProducerIdentity {
     let producer = ready(transactions, NO_PRODUCER);
     transactions
-        .add_partitions("t", producer, &topic(), ClientVersion::V1, 10)
+        .add_partitions("t", producer, &topic(), 10)
         .unwrap();
     producer
 }
@@ -41,7 +41,7 @@ fn commit_covers_every_registered_partition() {
     assert_eq!((&ending.partitions, ending.producer), (&topic(), producer));
     let concurrent = Err(ResponseError::ConcurrentTransactions);
     assert_eq!(
-        transactions.add_partitions("t", producer, &topic(), ClientVersion::V1, 10),
+        transactions.add_partitions("t", producer, &topic(), 10),
         concurrent
     );
     assert_eq!(
@@ -139,14 +139,8 @@ fn wrong_owners_and_unregistered_targets_are_refused() {
         ..producer
     };
     let mapping = Err(ResponseError::InvalidProducerIdMapping);
-    assert_eq!(
-        transactions.add_group("t", foreign, "g", ClientVersion::V1, 0),
-        mapping
-    );
-    assert_eq!(
-        transactions.add_group("unknown", producer, "g", ClientVersion::V1, 0),
-        mapping
-    );
+    assert_eq!(transactions.add_group("t", foreign, "g", 0), mapping);
+    assert_eq!(transactions.add_group("unknown", producer, "g", 0), mapping);
     let later = ProducerIdentity {
         epoch: producer.epoch + 1,
         ..producer
@@ -163,10 +157,7 @@ fn wrong_owners_and_unregistered_targets_are_refused() {
         transactions.check_offsets("t", producer, "g"),
         Err(ResponseError::InvalidTxnState)
     );
-    assert_eq!(
-        transactions.add_group("t", producer, "g", ClientVersion::V1, 0),
-        Ok(())
-    );
+    assert_eq!(transactions.add_group("t", producer, "g", 0), Ok(()));
     assert_eq!(transactions.check_offsets("t", producer, "g"), Ok(()));
 }
 

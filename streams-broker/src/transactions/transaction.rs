@@ -6,7 +6,7 @@ use kafka_protocol::ResponseError;
 
 use super::ending::Ending;
 use super::state::State;
-use super::{ClientVersion, Partitions, ProducerIdentity, take};
+use super::{Partitions, ProducerIdentity, take};
 use crate::clock::Millis;
 use crate::log::batch::Outcome;
 
@@ -36,8 +36,6 @@ pub(crate) struct Transaction {
     pub(super) former: Option<ProducerIdentity>,
     /// The producer id that takes the place of one whose epochs are used up, once the markers are written.
     pub(super) next_id: Option<i64>,
-    /// How the client runs the transaction.
-    pub(super) version: ClientVersion,
     /// When anything was asked of it last.
     pub(super) changed: Millis,
     pub(crate) state: State,
@@ -54,7 +52,6 @@ impl Transaction {
             last_epoch: -1,
             former: None,
             next_id: None,
-            version: ClientVersion::V1,
             changed: now,
             state: State::Empty,
             timeout,
@@ -98,18 +95,13 @@ impl Transaction {
     }
 
     /// The transaction goes on, or begins.
-    pub(super) fn resume(
-        &mut self,
-        version: ClientVersion,
-        now: Millis,
-    ) -> Result<(), ResponseError> {
+    pub(super) fn resume(&mut self, now: Millis) -> Result<(), ResponseError> {
         if self.state.is_preparing() {
             return Err(ResponseError::ConcurrentTransactions);
         }
         if self.state != State::Ongoing {
             self.started = now;
         }
-        self.version = version;
         self.changed = now;
         self.become_state(State::Ongoing)
     }

@@ -142,6 +142,23 @@ fn an_end_of_version_2_may_be_repeated_with_the_epoch_before() {
 }
 
 /// KIP-890, `GroupCoordinatorService.commitTransactionalOffsets`: offsets register their group.
+/// Whichever version ended it: the epoch before is all that is looked at.
+#[test]
+fn an_end_of_version_2_with_the_epoch_before_repeats_one_of_version_1() {
+    const INVALID_STATE: i16 = 48;
+    let mut wire = Wire::new();
+    let topic = wire.topic();
+    let (id, _) = wire.producer();
+    let (code, producer) = patiently(&[CONCURRENT], || wire.initialise(&id, 60_000, (-1, -1)));
+    assert_eq!(code, 0);
+    assert_eq!(wire.add_partitions(&id, producer, &topic, &[0]), [0]);
+    let ended = patiently(&[CONCURRENT], || (wire.end(&id, producer, true), ()));
+    assert_eq!(ended.0, 0);
+    let before = (producer.0, producer.1 - 1);
+    assert_eq!(wire.end_and_bump(&id, before, true), (0, producer));
+    assert_eq!(wire.end_and_bump(&id, before, false).0, INVALID_STATE);
+}
+
 #[test]
 fn offsets_of_version_2_register_their_group() {
     let mut wire = Wire::new();
