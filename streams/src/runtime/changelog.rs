@@ -76,7 +76,7 @@ fn refused(store: &str, key: &[u8], refusal: &str) -> ClientError {
         "a row of the state store `{store}`, under the key {shown:?}, cannot be kept: {refusal}"
     );
     let doing = "writing a changelog";
-    ClientError::new(doing, Code::MessageSizeTooLarge, message).with_remedy(Remedy::Fail)
+    ClientError::new(doing, Code::InvalidArgument, message).with_remedy(Remedy::Fail)
 }
 
 impl Work {

@@ -57,7 +57,10 @@ pub(super) async fn prepare(
             internal.tasks
         );
     }
-    properties.limit_topics(report.message_limits.clone());
+    let mut limits = report.message_limits.clone();
+    let own = internal.told.iter().map(|own| own.name.as_str());
+    limits.extend(Admin::new(properties)?.message_limits(own).await);
+    properties.limit_topics(limits);
     let (globals, stores) = {
         let (topology, properties) = (topology.clone(), properties.clone());
         let (topics, listener, stop) = (report.topics.clone(), listener.clone(), Arc::clone(stop));

@@ -44,6 +44,9 @@ const UNWRITTEN_BYTES: usize = 120 << 20;
 /// a larger one would make two.
 const MOST_UNWRITTEN_BYTES: usize = 60 << 20;
 
+/// How much one thread may have, however many there are: less than that makes no table.
+const LEAST_UNWRITTEN_BYTES: usize = 8 << 20;
+
 /// How long a task's restore may fail without an answer between before the job ends.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(300);
 
@@ -369,18 +372,16 @@ impl Worker {
 
     /// Keeps what is in memory within its bound.
     fn write_much(&mut self) {
-        let in_memory = |reading: &[Restoring]| {
-            let bytes = reading.iter().map(Restoring::unwritten_bytes);
-            bytes.sum::<usize>()
+        let sum = |reading: &[Restoring], bytes: fn(&Restoring) -> usize| {
+            reading.iter().map(bytes).sum::<usize>()
         };
-        let stores = self.reading.iter().map(Restoring::open_stores);
+        let stores = sum(&self.reading, Restoring::open_stores);
         let threads = self.shared.topology.config().stream_threads.max(1);
-        let most = (UNWRITTEN_BYTES / threads).min(MOST_UNWRITTEN_BYTES);
-        let keep = most / stores.sum::<usize>().max(1);
-        while in_memory(&self.reading) > most {
-            self.reading
-                .iter_mut()
-                .for_each(Restoring::take_memory_back);
+        let most = UNWRITTEN_BYTES / threads;
+        let most = most.clamp(LEAST_UNWRITTEN_BYTES, MOST_UNWRITTEN_BYTES);
+        let keep = most / stores.max(1);
+        while sum(&self.reading, Restoring::unwritten_bytes) > most {
+            self.take_memory_back();
             let largest = self.reading.iter_mut().max_by_key(|r| r.unwritten_bytes());
             let Some(restoring) = largest else {
                 return;
@@ -390,6 +391,16 @@ impl Worker {
                 return;
             }
         }
+        // What a store hands over when it is read to its end, or after a while, comes on top.
+        let handed = sum(&self.reading, Restoring::handed_bytes);
+        if handed + sum(&self.reading, Restoring::unwritten_bytes) > 2 * most {
+            self.take_memory_back();
+        }
+    }
+
+    fn take_memory_back(&mut self) {
+        let reading = self.reading.iter_mut();
+        reading.for_each(Restoring::take_memory_back);
     }
 
     /// Waits for what is being written.

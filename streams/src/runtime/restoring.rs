@@ -221,9 +221,17 @@ impl Restoring {
         self.stores.iter().filter(|store| !store.is_done()).count()
     }
 
-    /// What was read and is in memory.
+    /// What was read and waits in memory. What has failed waits for nothing.
     pub(super) fn unwritten_bytes(&self) -> usize {
-        self.stores.iter().map(StoreRestore::unwritten_bytes).sum()
+        match self.failure {
+            Some(_) => 0,
+            None => self.stores.iter().map(StoreRestore::unwritten_bytes).sum(),
+        }
+    }
+
+    /// What was handed to the stores and is in memory.
+    pub(super) fn handed_bytes(&self) -> usize {
+        self.stores.iter().map(StoreRestore::handed_bytes).sum()
     }
 
     /// Writes the store that has the most in memory, of which so many bytes are kept.
@@ -253,7 +261,11 @@ impl Restoring {
             .try_for_each(StoreRestore::finish_table)
     }
 
+    /// After a failure nothing more is written: the offset of a later batch would stand for the rows of one that is missing.
     fn write(&mut self, which: impl Fn(&StoreRestore) -> bool, keep: usize) -> Result<()> {
+        if self.failure.is_some() {
+            return Ok(());
+        }
         for (id, committed) in self.request.state.committed_mut() {
             if let Some(store) = self.stores.iter_mut().find(|s| s.store == id && which(s)) {
                 store.write(committed, keep)?;

@@ -40,6 +40,8 @@ pub(super) struct StoreRestore {
     handed: i64,
     /// What was handed to the store and may not be in it yet.
     table: Option<TableWrite>,
+    /// How much of that may be in memory.
+    handed_bytes: usize,
     /// Memory for the next batch.
     spare: RestoreBatch,
     /// The offset that the store has.
@@ -68,6 +70,7 @@ impl StoreRestore {
             row: Row::default(),
             handed: from,
             table: None,
+            handed_bytes: 0,
             spare: RestoreBatch::default(),
             written: from,
             written_at: now,
@@ -98,6 +101,10 @@ impl StoreRestore {
 
     pub(super) fn unwritten_bytes(&self) -> usize {
         self.unwritten.bytes()
+    }
+
+    pub(super) fn handed_bytes(&self) -> usize {
+        self.handed_bytes
     }
 
     fn is_of(&self, message: &OwnedMessage) -> bool {
@@ -230,6 +237,7 @@ impl StoreRestore {
         match committed.ingestion(self.unwritten.bytes()) {
             Some(ingestion) => {
                 self.take_memory_back();
+                self.handed_bytes = self.unwritten.bytes();
                 let spare = std::mem::take(&mut self.spare);
                 let batch = std::mem::replace(&mut self.unwritten, spare);
                 let before = self.table.take();
@@ -255,6 +263,7 @@ impl StoreRestore {
         if let Some(batch) = self.table.as_ref().and_then(TableWrite::batch) {
             self.spare = batch;
         }
+        self.handed_bytes = 0;
     }
 
     /// Notices that a table was written.

@@ -76,3 +76,62 @@ impl Drop for TableWrite {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::state::{Committed as _, Disk, Reached, StoreKind};
+
+    /// So many rows of 1 kB, each with this value.
+    fn batch(rows: u32, value: u8) -> RestoreBatch {
+        let mut batch = RestoreBatch::default();
+        for key in 0..rows {
+            let value = [value; 1_000];
+            batch.push(StoreKind::KeyValue, &key.to_be_bytes(), Some(&value), 0);
+        }
+        batch
+    }
+
+    #[test]
+    fn of_two_tables_on_their_way_the_later_one_counts() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = Disk::open(directory.path()).unwrap().store("s", 0).unwrap();
+        let mut start = |rows, value, offset, before| {
+            let batch = batch(rows, value);
+            let ingestion = store.ingestion(batch.bytes()).unwrap();
+            TableWrite::start(ingestion, batch, offset, 0, before).unwrap()
+        };
+        let first = start(20_000, b'1', 10, None);
+        let second = start(10_000, b'2', 20, Some(first));
+        assert_eq!(second.batch().unwrap().bytes(), 0);
+        assert!(second.batch().is_none(), "it is given back once");
+        second.finish().unwrap();
+
+        assert_eq!(store.reached().unwrap(), Some(Reached::Read(20)));
+        let value = |key: u32| {
+            let found = store.get(&key.to_be_bytes()).unwrap().unwrap();
+            found.first().copied()
+        };
+        assert_eq!((value(9_999), value(19_999)), (Some(b'2'), Some(b'1')));
+    }
+
+    #[test]
+    fn a_table_behind_one_that_failed_is_not_taken() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = Disk::open(directory.path()).unwrap().store("s", 0).unwrap();
+        let mut bad = batch(10_000, b'1');
+        let too_long = [b'k'; u16::MAX as usize];
+        bad.push(StoreKind::KeyValue, &too_long, None, 0);
+        let mut start = |batch: RestoreBatch, offset, before| {
+            let ingestion = store.ingestion(batch.bytes()).unwrap();
+            TableWrite::start(ingestion, batch, offset, 0, before).unwrap()
+        };
+        let first = start(bad, 10, None);
+        let second = start(batch(10_000, b'2'), 20, Some(first));
+        let error = second.finish().unwrap_err().to_string();
+        assert!(error.contains("65535 bytes"), "{error}");
+        assert_eq!(store.reached().unwrap(), None);
+        assert!(store.get(&0_u32.to_be_bytes()).unwrap().is_none());
+    }
+}

@@ -1,7 +1,9 @@
 //! Processors on Kafka: their stores outlive restarts, and punctuators write in the transaction.
 
+use rdkafka::admin::{AdminOptions, AlterConfig, ResourceSpecifier};
 use std::time::Duration;
 use streams::prelude::*;
+use streams_tests::block_on;
 
 use crate::fixture::Counting;
 
@@ -87,6 +89,26 @@ fn a_row_that_its_changelog_does_not_take_ends_the_job_and_names_itself() {
         "1500",
         "max.message.bytes",
     ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+}
+
+#[test]
+fn the_limit_of_a_changelog_is_its_own() {
+    let mut job = Counting::new(1);
+    job.produce_to(0, "the-key", 10);
+    job.run_until_latest();
+    let changelog = job.changelog();
+    let topic = ResourceSpecifier::Topic(&changelog);
+    let small = AlterConfig::new(topic).set("max.message.bytes", "100");
+    let admin = job.cluster.admin();
+    let altered = admin.alter_configs([&small], &AdminOptions::new());
+    block_on(altered).unwrap().remove(0).unwrap();
+    job.produce_to(0, &"k".repeat(200), 1);
+
+    let error = job.run(job.topology()).unwrap_err().to_string();
+
+    for part in ["`counts`", "\"kkkk", &changelog, "at most 100 "] {
         assert!(error.contains(part), "{part}: {error}");
     }
 }
