@@ -104,7 +104,11 @@ pub enum TopologyOptimization {
     /// limits, which is looked at before the job starts. What a restore reads is what the topic has then:
     ///
     /// - A record that was left out because something behind the table has failed on it (`on_error`) is in the table after a
-    ///   restore, and so is what was there before a job that began at the end of its topics.
+    ///   restore, and so is what was there before a job that began at the end of its topics, once it has committed.
+    /// - A record that cannot be read is left out where `on_error` leaves such records out; else the job ends with an error that
+    ///   names it, since it cannot have processed it.
+    /// - Partitions that are added to the topic are not noticed at the start, as they are where a changelog has fewer: rows whose
+    ///   keys are sent to another partition from then on stay in the old one's table too.
     /// - A row that was overwritten behind the job's position may have been compacted away below it: a store that is lost then
     ///   lacks it until its new value is processed, and an aggregation of the table does not subtract the old one. A
     ///   `min.compaction.lag.ms` that is longer than the job ever stands still keeps such rows.

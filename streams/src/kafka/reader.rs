@@ -8,7 +8,7 @@ use super::offsets::{LogEnd, committed, list_offsets};
 use super::properties::Properties;
 use rdkafka::bindings as sys;
 use rdkafka::client::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
@@ -39,7 +39,7 @@ impl ClientContext for Quiet {
 
 impl ConsumerContext for Quiet {}
 
-/// A consumer that is no member of a group. It reads committed records only, and its positions pass control markers and
+/// A consumer that is no member of a group. It reads committed records only, unless it is told otherwise, and its positions pass control markers and
 /// aborted records.
 pub(crate) struct PartitionReader {
     // Dropped in this order: the queue must go before the client.
@@ -64,9 +64,19 @@ impl Drop for PartitionReader {
 impl PartitionReader {
     /// A reader that may ask for the offsets of `group`.
     pub(crate) fn new(properties: &Properties, group: &str) -> Result<Self, ClientError> {
+        Self::configured(&properties.reader(group))
+    }
+
+    /// One that reads records of transactions that are open or aborted too.
+    pub(crate) fn uncommitted(properties: &Properties, group: &str) -> Result<Self, ClientError> {
+        let mut config = properties.reader(group);
+        config.set("isolation.level", "read_uncommitted");
+        Self::configured(&config)
+    }
+
+    fn configured(config: &ClientConfig) -> Result<Self, ClientError> {
         let doing = "creating the reader";
-        let config = properties.reader(group);
-        let client = BaseConsumer::from_config_and_context(&config, Quiet)
+        let client = BaseConsumer::from_config_and_context(config, Quiet)
             .map_err(|e| ClientError::from_kafka(doing, &e).with_remedy(Remedy::Fail))?;
         // SAFETY: the client is alive; the handle is ours, and is dropped before the client (field order).
         let queue = unsafe {
@@ -106,7 +116,7 @@ impl PartitionReader {
         Ok(lists::offsets_of(&positions))
     }
 
-    /// The last stable offset of each of these partitions, in their order: this client reads committed records.
+    /// The last stable offset of each of these partitions, in their order, where this client reads committed records.
     pub(crate) fn stable_ends(
         &self,
         partitions: &[TopicPartition],

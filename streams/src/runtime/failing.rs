@@ -98,7 +98,7 @@ impl Work {
 }
 
 /// The error of a record that the job does not get over.
-fn ended_by(failure: &Failure, at: &Location<'_>, reason: String) -> Error {
+pub(super) fn ended_by(failure: &Failure, at: &Location<'_>, reason: String) -> Error {
     Error::Record {
         class: failure.class().to_string(),
         topic: at.topic.to_owned(),

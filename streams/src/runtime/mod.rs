@@ -26,6 +26,8 @@
 //! | `record_size` | how large a record is, and what is said where that is too much |
 //! | `checkpoint` | the commit of outputs and offsets together |
 //! | `changelog` | what the tasks' stores have changed, on its way to Kafka |
+//! | `changelog_inputs` | inputs that are changelogs of tables |
+//! | `changelog_reader` | reads what stores are restored from |
 //! | `source_changelogs` | topics of tables that are their changelogs |
 //! | `internal_topics` | changelog and repartition topics: planned, checked, created |
 //! | `orphans` | topics that look like internal ones and belong to nothing |
@@ -52,6 +54,8 @@
 mod batch_size;
 mod bounded;
 mod changelog;
+mod changelog_inputs;
+mod changelog_reader;
 mod checkpoint;
 mod clock;
 mod disk_use;

@@ -61,13 +61,15 @@ impl StreamThread {
         self.consumer.refuse_a_second_assignment()?;
         // Before anything that may take long: the group may deal anew meanwhile.
         let owner = self.consumer.group_metadata()?;
-        let starts = self.starts(partitions)?;
+        let committed = self.committed(partitions)?;
+        let starts = self.starts(partitions, &committed)?;
         self.consumer.assign(&starts, owner)?;
-        self.work.tasks.add(&starts);
+        self.work.tasks.add(&starts, &committed);
         self.work
             .tasks
             .mark_stale(partitions, &self.consumer.positions()?);
         self.send_for_states()?;
+        self.tell_of_lacking();
         // Not before: what failed above is answered again, from the same offsets.
         self.carried.clear();
         self.elsewhere.is_known();
@@ -82,12 +84,24 @@ impl StreamThread {
         Ok(())
     }
 
+    /// Tells which tasks wait for an input that the group has not given to this member.
+    fn tell_of_lacking(&self) {
+        for task in self.work.tasks.waiting() {
+            if let Some(partition) = self.work.tasks.lacking(task) {
+                tracing::info!(
+                    "task {task} waits until the group gives {partition} to this member too: a table of its is restored from there"
+                );
+            }
+        }
+    }
+
     /// Where partitions begin: at the group's committed offsets, or where the offset reset says.
     fn starts(
         &self,
         partitions: &[TopicPartition],
+        committed: &[(TopicPartition, i64)],
     ) -> Result<Vec<(TopicPartition, i64)>, Interrupt> {
-        let mut starts = self.committed(partitions)?;
+        let mut starts = committed.to_vec();
         for (partition, carried) in &self.carried {
             match starts.iter_mut().find(|(p, _)| p == partition) {
                 Some((_, start)) => *start = (*start).max(*carried),

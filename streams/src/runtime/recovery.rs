@@ -178,13 +178,14 @@ impl StreamThread {
         if partitions.is_empty() {
             return Ok(());
         }
-        let starts = self.restarts(&partitions)?;
+        let committed = self.committed(&partitions)?;
+        let starts = self.restarts(&committed);
         if let Some(bound) = &self.work.shared.bound {
             bound.reached(&starts);
         }
         Patience::new(OFFSETS_LIMIT, &self.work.shared.stop)
             .repeat(|wait| self.consumer.seek(&starts, wait))?;
-        let had_state = self.work.tasks.restart(&starts);
+        let had_state = self.work.tasks.restart(&starts, &committed);
         self.lay_down(had_state);
         self.work
             .tasks
@@ -194,24 +195,21 @@ impl StreamThread {
 
     /// Where the inputs go on after an abort. Where nothing is committed yet, the offset reset has chosen a start: `latest`
     /// must not choose another one now.
-    fn restarts(
-        &self,
-        partitions: &[TopicPartition],
-    ) -> Result<Vec<(TopicPartition, i64)>, ClientError> {
+    fn restarts(&self, committed: &[(TopicPartition, i64)]) -> Vec<(TopicPartition, i64)> {
         let mut starts = self.work.tasks.starts();
-        for (partition, committed) in self.committed(partitions)? {
-            if let Some((_, start)) = starts.iter_mut().find(|(p, _)| *p == partition) {
-                *start = committed.max(*start);
+        for (partition, committed) in committed {
+            if let Some((_, start)) = starts.iter_mut().find(|(p, _)| p == partition) {
+                *start = (*committed).max(*start);
             }
         }
-        Ok(starts)
+        starts
     }
 
     /// An offset is no longer in its log. Records that retention or DeleteRecords took before they were read are gone:
     /// the offset reset says where to go on, as in Kafka Streams. An offset beyond the end belongs to another log.
     fn starts_within_the_logs(&self) -> Result<Vec<(TopicPartition, i64)>, Interrupt> {
         let partitions = self.work.tasks.partitions();
-        let mut starts = self.restarts(&partitions)?;
+        let mut starts = self.restarts(&self.committed(&partitions)?);
         let first = self.log_ends(&partitions, LogEnd::First)?;
         let last = self.log_ends(&partitions, LogEnd::Last)?;
         for (partition, offset) in &mut starts {

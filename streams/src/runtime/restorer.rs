@@ -13,14 +13,15 @@
 //! 3. committed records are read up to it. Where an aborted transaction of a dead instance is in the way, that takes until
 //!    the brokers have ended it.
 //!
-//! A table whose topic is its changelog is read to where the task's input begins, and no further: what follows is processed.
+//! A table whose topic is its changelog is read to the input's committed offset, and no further: what follows is processed.
 
+use super::changelog_reader::ChangelogReader;
 use super::restoring::{Log, Reading, Restoring, logs};
 use super::shared::Shared;
 use crate::kafka::TopicPartition;
 use crate::kafka::admin::Admin;
 use crate::kafka::error::{ClientError, Code, Remedy};
-use crate::kafka::reader::{PartitionReader, spoil_positions};
+use crate::kafka::reader::spoil_positions;
 use crate::processor::TaskId;
 use crate::state::TaskState;
 use crate::{Error, Result};
@@ -56,8 +57,9 @@ pub(super) struct Request {
     pub(super) number: u64,
     pub(super) task: TaskId,
     pub(super) state: TaskState,
-    /// Where the task's inputs will be read on.
-    pub(super) inputs: Vec<(TopicPartition, i64)>,
+    /// Up to where the group has processed the task's inputs, all of which are given to it; those of which nothing is committed
+    /// are left out.
+    pub(super) processed: Vec<(TopicPartition, i64)>,
 }
 
 pub(super) struct Finished {
@@ -154,7 +156,7 @@ fn ended() -> Error {
 /// The clients, which are there while there is something to read. A consumer may take an old position of a partition for the
 /// new one, so whatever is read from an earlier offset than before is read by a new one.
 struct Clients {
-    reader: PartitionReader,
+    reader: ChangelogReader,
     /// Where the reader has been, in each partition that it was given.
     been: BTreeMap<TopicPartition, i64>,
     logs: Admin,
@@ -296,7 +298,7 @@ impl Worker {
     fn logs(&mut self, request: &Request) -> Result<Vec<Log>, ClientError> {
         let changelogs = Restoring::changelogs(&self.shared.topology, request);
         let clients = self.clients()?;
-        logs(&clients.logs, &clients.reader, &changelogs)
+        logs(&clients.logs, clients.reader.committed(), &changelogs)
     }
 
     fn clients(&mut self) -> Result<&mut Clients, ClientError> {
@@ -304,9 +306,8 @@ impl Worker {
             Some(clients) => clients,
             None => {
                 let properties = &self.shared.properties;
-                let group = self.shared.topology.application_id();
                 Clients {
-                    reader: PartitionReader::new(properties, group)?,
+                    reader: ChangelogReader::new(properties, &self.shared.topology)?,
                     been: BTreeMap::new(),
                     logs: Admin::new(properties)?,
                 }

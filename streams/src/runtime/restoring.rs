@@ -24,7 +24,7 @@ const LOGS_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(super) struct Changelog {
     partition: TopicPartition,
-    /// An input of the task is read up to where it will be processed from; a changelog of the store's own to its end.
+    /// An input of the task is read up to where the group has processed it; a changelog of the store's own to its end.
     until: i64,
 }
 
@@ -136,8 +136,8 @@ impl Restoring {
             let topic = spec.changelog_topic(topology.application_id());
             let partition = TopicPartition::new(topic, request.task.partition);
             let until = match spec.source {
-                // The topic of a table may have fewer partitions than there are tasks.
-                Some(_) => offset_of(&partition, &request.inputs).unwrap_or(0),
+                // Where nothing is committed, the table begins with what the task processes.
+                Some(_) => offset_of(&partition, &request.processed).unwrap_or(0),
                 None => i64::MAX,
             };
             Some(Changelog { partition, until })
@@ -209,7 +209,7 @@ impl Restoring {
                 committed.clear().map_err(state_error)?;
                 return Ok(Reading::IsCutOff);
             }
-            store.take(messages, positions);
+            store.take(messages, positions, &*committed)?;
         }
         self.write(StoreRestore::must_write, 0)?;
         self.tell_progress();
@@ -294,6 +294,7 @@ impl Restoring {
     fn tell_outcome(&self) {
         let began = self.stores.iter().filter(|s| s.from < s.log.end);
         for store in began {
+            store.warn_of_left_out();
             let outcome = store.outcome(self.thread, self.request.task);
             self.shared.tell(&Event::Restore(outcome));
         }
@@ -335,7 +336,11 @@ fn begin_stores(
         let Some(spec) = specs.get(id.0) else {
             continue;
         };
-        let reached = committed.reached().map_err(state_error)?;
+        let mut reached = committed.reached().map_err(state_error)?;
+        if spec.source.is_some() {
+            // Its transaction has left no marker in the changelog, which others write.
+            reached = reached.map(|reached| Reached::Read(reached.offset()));
+        }
         let stored = reached.map(Reached::offset);
         let written_at = committed.written_at().map_err(state_error)?;
         let from = match stored {
@@ -351,8 +356,14 @@ fn begin_stores(
                 log.start
             }
             Some(offset) if offset > log.end => return Err(shorter(&spec.name, offset, log)),
+            // It lacks nothing, wherever the log begins now.
+            Some(offset) if offset == log.end => offset,
             // At most the marker of the transaction that wrote it is behind it: one with records takes two offsets.
-            Some(offset) if offset + 1 >= log.end && offset >= log.start => offset,
+            Some(offset)
+                if offset + 1 == log.end && offset >= log.start && spec.source.is_none() =>
+            {
+                offset
+            }
             Some(_) if written_at.is_some_and(|at| lacks_removals(at, SystemTime::now())) => {
                 tracing::info!(
                     "the state store `{}` was not written for so long that removals may be gone from its changelog {}: it is \
@@ -376,7 +387,7 @@ fn begin_stores(
                 }
                 committed.clear().map_err(state_error)?;
                 let nothing = &mut std::iter::empty();
-                if log.start == log.end {
+                if log.start >= log.end {
                     committed
                         .apply(nothing, Some(Reached::Read(log.end)))
                         .map_err(state_error)?;
@@ -388,7 +399,13 @@ fn begin_stores(
         if reached.is_some_and(|reached| reached.offset() == from && log.has_nothing_for(reached)) {
             log.end = from;
         }
-        stores.push(StoreRestore::new(id, spec.clone(), log, from));
+        stores.push(StoreRestore::new(
+            id,
+            spec.clone(),
+            log,
+            from,
+            &topology.config().on_error,
+        ));
     }
     Ok(stores)
 }

@@ -131,10 +131,13 @@ mod tests {
         let left = builder.stream::<String, String>("left");
         left.merge(&builder.stream("right")).to("out");
         let mut tasks = Tasks::new(builder.build());
-        tasks.add(&[
-            (TopicPartition::new("left", 0), 0),
-            (TopicPartition::new("right", 0), 0),
-        ]);
+        tasks.add(
+            &[
+                (TopicPartition::new("left", 0), 0),
+                (TopicPartition::new("right", 0), 0),
+            ],
+            &[],
+        );
         // Two records of each input came, the left ones first; the second left one is older than the first.
         let mut schedule =
             [(0, 0), (1, 0), (2, 1), (3, 1)].map(|(message, input)| Scheduled { message, input });
@@ -150,7 +153,10 @@ mod tests {
         left.merge(&builder.stream("right")).to("out");
         let mut tasks = Tasks::new(builder.build());
         let inputs = [("left", 0), ("right", 0), ("left", 1), ("right", 1)];
-        tasks.add(&inputs.map(|(topic, partition)| (TopicPartition::new(topic, partition), 0)));
+        tasks.add(
+            &inputs.map(|(topic, partition)| (TopicPartition::new(topic, partition), 0)),
+            &[],
+        );
         let place = |topic: &str, partition: i32| {
             let is = |i: &super::super::tasks::Input| {
                 *i.partition.topic == *topic && i.partition.partition == partition

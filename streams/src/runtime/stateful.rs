@@ -32,7 +32,8 @@ pub(super) struct Restores {
 }
 
 impl StreamThread {
-    /// Pauses tasks that have no state yet, and sends for it. One that another thread still has is asked for again.
+    /// Pauses tasks that have no state yet, and sends for it. One that another thread still has is asked for again, and so is
+    /// one whose changelog is an input that the group has not given to this thread yet.
     pub(super) fn send_for_states(&mut self) -> Result<(), Interrupt> {
         let waiting = self.work.tasks.waiting();
         if waiting.is_empty() {
@@ -45,6 +46,9 @@ impl StreamThread {
             .collect();
         self.consumer.pause(&inputs)?;
         for task in waiting {
+            if self.work.tasks.lacking(task).is_some() {
+                continue;
+            }
             let state = self.work.shared.states.take(task);
             if let Some(state) = state.map_err(|e| Error::State(e.to_string()))? {
                 self.restore(task, state)?;
@@ -65,7 +69,7 @@ impl StreamThread {
             number,
             task,
             state,
-            inputs: self.work.tasks.inputs_of(task),
+            processed: self.work.tasks.processed_of(task),
         })?;
         self.restores.open += 1;
         if let Some(phase) = self.work.tasks.phase_mut(task) {

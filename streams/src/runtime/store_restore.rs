@@ -1,17 +1,20 @@
 //! One store's way to the end of its changelog.
 
 use super::event::{Restore, RestoreStatus};
+use super::failing::{ended_by, panic_text};
 use super::restoring::Log;
 use super::table_write::TableWrite;
+use crate::config::OnError;
 use crate::fail_point::{FailPoint, pass};
 use crate::kafka::TopicPartition;
 use crate::kafka::batch::OwnedMessage;
 use crate::kafka::error::{ClientError, Code, Remedy};
-use crate::processor::TaskId;
+use crate::processor::{Decision, Failure, Location, TaskId, decide};
 use crate::serde::Written;
 use crate::state::{Committed, RestoreBatch, Row, StoreId, StoreSpec};
 use crate::{Error, Result};
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -36,6 +39,9 @@ pub(super) struct StoreRestore {
     unwritten: RestoreBatch,
     /// For the record that is being read, where the topic of a table is the changelog.
     row: Row,
+    on_error: OnError,
+    /// Records of the topic of a table that are no rows of this store.
+    left_out: LeftOut,
     /// The offset up to which it was.
     handed: i64,
     /// What was handed to the store and may not be in it yet.
@@ -57,8 +63,28 @@ pub(super) struct StoreRestore {
     warned: Instant,
 }
 
+/// Records that a restore has left out, with the first of them and why.
+#[derive(Default)]
+struct LeftOut {
+    records: u64,
+    first: Option<(i64, String)>,
+}
+
+impl LeftOut {
+    fn add(&mut self, offset: i64, why: impl fmt::Display) {
+        self.records += 1;
+        self.first.get_or_insert_with(|| (offset, why.to_string()));
+    }
+}
+
 impl StoreRestore {
-    pub(super) fn new(store: StoreId, spec: StoreSpec, log: Log, from: i64) -> Self {
+    pub(super) fn new(
+        store: StoreId,
+        spec: StoreSpec,
+        log: Log,
+        from: i64,
+        on_error: &OnError,
+    ) -> Self {
         let now = Instant::now();
         Self {
             store,
@@ -68,6 +94,8 @@ impl StoreRestore {
             position: from,
             unwritten: RestoreBatch::default(),
             row: Row::default(),
+            on_error: on_error.clone(),
+            left_out: LeftOut::default(),
             handed: from,
             table: None,
             handed_bytes: 0,
@@ -144,7 +172,12 @@ impl StoreRestore {
     }
 
     /// Takes its records from what has arrived, which reaches to these positions.
-    pub(super) fn take(&mut self, messages: &[OwnedMessage], positions: &[(TopicPartition, i64)]) {
+    pub(super) fn take(
+        &mut self,
+        messages: &[OwnedMessage],
+        positions: &[(TopicPartition, i64)],
+        committed: &dyn Committed,
+    ) -> Result<()> {
         let before = self.position;
         for message in messages {
             if message.error().is_some() || !self.is_of(message) || message.offset() < self.position
@@ -159,9 +192,8 @@ impl StoreRestore {
             let Some(key) = message.key() else {
                 continue;
             };
-            let (value, timestamp) = (message.value(), message.timestamp());
-            self.bytes += (key.len() + value.map_or(0, <[u8]>::len)) as u64;
-            self.push(key, value, timestamp);
+            self.bytes += (key.len() + message.value().map_or(0, <[u8]>::len)) as u64;
+            self.push(message, key, committed)?;
         }
         let reached = positions.iter().find(|(p, _)| *p == self.log.changelog);
         if let Some((_, reached)) = reached {
@@ -174,6 +206,7 @@ impl StoreRestore {
         if self.position > before {
             self.moved = Instant::now();
         }
+        Ok(())
     }
 
     /// Whether what is there is for the task to process, an input of which is the changelog.
@@ -181,25 +214,69 @@ impl StoreRestore {
         self.spec.source.is_some() && offset >= self.log.end
     }
 
-    fn push(&mut self, key: &[u8], value: Option<&[u8]>, timestamp: i64) {
+    fn push(
+        &mut self,
+        message: &OwnedMessage,
+        key: &[u8],
+        committed: &dyn Committed,
+    ) -> Result<()> {
+        let (value, timestamp) = (message.value(), message.timestamp());
         let kind = self.spec.kind;
         let Some(source) = &self.spec.source else {
             self.unwritten.push(kind, key, value, timestamp);
-            return;
+            return Ok(());
         };
         let row = &mut self.row;
         // User code may panic, as it did when the record was processed.
         let read = catch_unwind(AssertUnwindSafe(|| source.rows.read(key, value, row)));
+        let written = match read {
+            _ if timestamp < 0 => return self.fail(message, &Failure::timestamp(timestamp)),
+            Ok(Ok(written)) => written,
+            Ok(Err(error)) => return self.fail(message, &Failure::unreadable("record", error)),
+            Err(panic) => return self.fail(message, &Failure::panicked(panic_text(&*panic))),
+        };
         let Row { key, value } = &self.row;
-        match read {
-            Ok(Ok(Written::Bytes)) if timestamp >= 0 => {
-                self.unwritten.push(kind, key, Some(value), timestamp);
-            }
-            Ok(Ok(Written::Null)) if timestamp >= 0 => {
-                self.unwritten.push(kind, key, None, timestamp);
-            }
-            // The table does not have it: it was left out when it was processed.
-            _ => tracing::debug!("a record of {} is no row", self.log.changelog),
+        // One that was processed would have ended the job: it is from before the job, or from where its store was another.
+        if let Err(refusal) = committed.takes(key) {
+            self.left_out.add(message.offset(), refusal);
+            return Ok(());
+        }
+        let value = (written == Written::Bytes).then_some(&**value);
+        self.unwritten.push(kind, key, value, timestamp);
+        Ok(())
+    }
+
+    /// A record that cannot be made a row. What the table has of it is what `on_error` has made of it when it was processed:
+    /// nothing, or the job has not got past it.
+    #[cold]
+    fn fail(&mut self, message: &OwnedMessage, failure: &Failure) -> Result<()> {
+        let at = Location {
+            topic: message.topic(),
+            partition: message.partition(),
+            offset: message.offset(),
+        };
+        if decide(&self.on_error, failure, &at) == Decision::Fail {
+            let reason = format!(
+                "{failure}; the state store `{}` is restored from there, and a table whose record was left out when it was \
+                 processed can be restored only where `on_error` leaves it out again (`skip`)",
+                self.spec.name
+            );
+            return Err(ended_by(failure, &at, reason));
+        }
+        self.left_out.add(at.offset, failure);
+        Ok(())
+    }
+
+    /// Warns once of all that was left out.
+    pub(super) fn warn_of_left_out(&self) {
+        if let Some((offset, why)) = &self.left_out.first {
+            tracing::warn!(
+                "restoring store `{}`: {} of the records read of {} are no rows of it and were left out; the first one, at offset \
+                 {offset}: {why}",
+                self.spec.name,
+                self.left_out.records,
+                self.log.changelog
+            );
         }
     }
 

@@ -58,6 +58,8 @@ pub(crate) struct Input {
     pub(super) records: i64,
     /// What was last committed.
     pub(super) committed: Option<i64>,
+    /// The group's committed offset when the input began here or anew; `None` while there is none.
+    pub(super) processed: Option<i64>,
 }
 
 impl Input {
@@ -77,7 +79,7 @@ impl Input {
 }
 
 pub(crate) struct Tasks {
-    topology: Topology,
+    pub(super) topology: Topology,
     globals: Arc<GlobalState>,
     pub(super) active: Vec<ActiveTask>,
     pub(super) inputs: Vec<Input>,
@@ -131,8 +133,13 @@ impl Tasks {
         next.min().unwrap_or(i64::MAX)
     }
 
-    /// Takes partitions on, each at the offset where it begins: a task for each sub-topology and partition number.
-    pub(crate) fn add(&mut self, starts: &[(TopicPartition, i64)]) {
+    /// Takes partitions on, each at the offset where it begins: a task for each sub-topology and partition number. `committed`
+    /// are the group's committed offsets.
+    pub(crate) fn add(
+        &mut self,
+        starts: &[(TopicPartition, i64)],
+        committed: &[(TopicPartition, i64)],
+    ) {
         for (partition, start) in starts {
             if self.inputs.iter().any(|i| i.partition == *partition) {
                 continue;
@@ -154,6 +161,7 @@ impl Tasks {
                 start: *start,
                 records: 0,
                 committed: None,
+                processed: offset_of(partition, committed),
             });
         }
         self.last = None;
@@ -251,7 +259,8 @@ impl Tasks {
         }
     }
 
-    /// Gives partitions up, and the tasks that have no partition left, which are returned.
+    /// Gives partitions up, and the tasks that have no partition left. These are returned, and what tasks had that wait from
+    /// now on, since a changelog of theirs was among the partitions.
     #[must_use = "they may have state"]
     pub(crate) fn remove(&mut self, partitions: &[TopicPartition]) -> Vec<(TaskId, Phase)> {
         let mut kept: Vec<(TaskId, Input)> = Vec::new();
@@ -273,13 +282,28 @@ impl Tasks {
             .collect();
         self.last = None;
         self.count_inputs();
-        removed.into_iter().map(|t| (t.id, t.phase)).collect()
+        let mut had: Vec<_> = removed.into_iter().map(|t| (t.id, t.phase)).collect();
+        let ids = self.active.iter().map(|t| t.id);
+        let lacking: Vec<bool> = ids.map(|id| self.lacking(id).is_some()).collect();
+        for (active, _) in self.active.iter_mut().zip(lacking).filter(|(_, l)| *l) {
+            active.routes.clear();
+            active.has_punctuated = false;
+            had.push((
+                active.id,
+                std::mem::replace(&mut active.phase, Phase::Waiting),
+            ));
+        }
+        had
     }
 
-    /// After an abort: fresh tasks, whose inputs begin at `offsets`. Tasks with state wait for it, as it may be that what
+    /// After an abort: fresh tasks, whose inputs begin at `offsets`; `committed` are the group's committed offsets. Tasks with state wait for it, as it may be that what
     /// they have is less than what is committed; what they had is returned.
     #[must_use = "they may have state"]
-    pub(crate) fn restart(&mut self, offsets: &[(TopicPartition, i64)]) -> Vec<(TaskId, Phase)> {
+    pub(crate) fn restart(
+        &mut self,
+        offsets: &[(TopicPartition, i64)],
+        committed: &[(TopicPartition, i64)],
+    ) -> Vec<(TaskId, Phase)> {
         let fresh: Vec<Phase> = self.active.iter().map(|t| self.first_phase(t.id)).collect();
         let mut had = Vec::new();
         for (active, fresh) in self.active.iter_mut().zip(fresh) {
@@ -291,6 +315,7 @@ impl Tasks {
         }
         for input in &mut self.inputs {
             input.next_offset = offset_of(&input.partition, offsets);
+            input.processed = offset_of(&input.partition, committed).or(input.processed);
             input.records = 0;
         }
         self.last = None;
@@ -333,7 +358,7 @@ mod tests {
         let builder = TopologyBuilder::new("app");
         builder.stream::<String, String>("in").to("out");
         let mut tasks = Tasks::new(builder.build());
-        tasks.add(&[(partition("in"), 0)]);
+        tasks.add(&[(partition("in"), 0)], &[]);
         tasks
     }
 
@@ -380,7 +405,7 @@ mod tests {
         let mut tasks = tasks();
         process(&mut tasks, 7);
         process(&mut tasks, 8);
-        let _ = tasks.restart(&[(partition("in"), 5)]);
+        let _ = tasks.restart(&[(partition("in"), 5)], &[]);
         assert_eq!(tasks.starts(), [(partition("in"), 0)]);
     }
 
@@ -399,7 +424,7 @@ mod tests {
     #[test]
     fn a_record_before_the_place_where_the_input_is_was_not_expected() {
         let mut tasks = tasks();
-        let _ = tasks.restart(&[(partition("in"), 5)]);
+        let _ = tasks.restart(&[(partition("in"), 5)], &[]);
         let expected = |tasks: &mut Tasks, offset| {
             tasks
                 .input_mut(0)

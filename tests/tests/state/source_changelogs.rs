@@ -1,7 +1,7 @@
 //! Tables whose topics are their changelogs: nothing else is written for them, and what they lack is read there, up to where
 //! the job has processed it and no further.
 
-use rdkafka::admin::{NewTopic, TopicReplication};
+use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::producer::BaseRecord;
 use rdkafka::types::RDKafkaErrorCode;
@@ -9,10 +9,11 @@ use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use streams::prelude::*;
+use streams::runtime::Event;
 use streams::serde::SerdeError;
 use streams::{ByType, StateBackend};
 use streams_broker::{ApiKey, ErrorCode, Fault};
-use streams_tests::{ReadRecord, Sender, wait_until};
+use streams_tests::{ReadRecord, Sender, block_on, wait_until};
 
 use crate::fixture::{Counting, SOON, broker, copy_directory};
 
@@ -50,6 +51,18 @@ fn send(job: &Counting, rows: &[(&str, i64)]) {
     sender.flush();
 }
 
+fn send_unreadable(job: &Counting, key: &str) {
+    let sender = Sender::new(job.cluster, &[("enable.idempotence", "true")]);
+    sender.send(BaseRecord::to(&job.input).key(key).payload("?"));
+    sender.flush();
+}
+
+fn told(job: &Counting) -> Option<i64> {
+    let told = job.cluster.read_committed(&job.output);
+    told.last()
+        .and_then(|record| number(record.value.as_ref()?))
+}
+
 /// Rows of thirty keys, each of which is written twice.
 fn send_many(job: &Counting, from: i64) {
     let keys: Vec<String> = (0..30).map(|key| format!("key-{key}")).collect();
@@ -75,11 +88,7 @@ fn judge(job: &Counting) {
             None => rows.remove(&key),
         };
     }
-    let told = job.cluster.read_committed(&job.output);
-    let told = told
-        .last()
-        .and_then(|record| number(record.value.as_ref()?));
-    assert_eq!(told, Some(rows.values().sum()));
+    assert_eq!(told(job), Some(rows.values().sum()));
 }
 
 fn restored(job: &Counting) -> u64 {
@@ -103,14 +112,13 @@ fn what_is_lost_is_read_from_the_topic_of_the_table_up_to_where_it_is_processed(
     let mut job = Counting::new(3);
     send_many(&job, 100);
     // No row: `on_error` leaves it out, and so does a restore.
-    let sender = Sender::new(job.cluster, &[("enable.idempotence", "true")]);
-    sender.send(BaseRecord::to(&job.input).key("key-1").payload("?"));
-    sender.flush();
+    send_unreadable(&job, "unreadable");
     job.run(total(&job)).unwrap();
     judge(&job);
     job.take_restores();
     // These are to be processed, though they are in the same topic.
     send_many(&job, 500);
+    send(&job, &[("unreadable", 9)]);
     job.directory = tempfile::tempdir().unwrap();
     job.run(total(&job)).unwrap();
     assert_eq!(restored(&job), 61);
@@ -170,15 +178,82 @@ fn a_record_that_its_serde_panics_on_is_left_out_by_a_restore_too() {
         let builder = optimizing(job);
         builder.on_process_error(ErrorPolicy::Skip);
         let rows = builder.table_with::<String, i64>(&job.input, ByType, By(Touchy));
-        rows.named("rows").to_stream().to(&job.output);
+        let even = rows.named("rows").filter(|_, value| value % 2 == 0);
+        even.to_stream().to(&job.output);
         job.configured(&builder, |_| {})
     };
-    send(&job, &[("key", 12), ("key", 13), ("key", 14)]);
+    send(&job, &[("key", 12), ("other", 13), ("key", 14)]);
     job.run(touchy(&job)).unwrap();
     job.take_restores();
     job.directory = tempfile::tempdir().unwrap();
+    send(&job, &[("other", 6)]);
     job.run(touchy(&job)).unwrap();
     assert_eq!(restored(&job), 3);
+    // It would fail on the old value again if the table had it.
+    assert_eq!(told(&job), Some(6));
+}
+
+#[test]
+fn a_record_that_no_policy_leaves_out_is_none_that_a_restore_leaves_out() {
+    let mut job = Counting::new(1);
+    send(&job, &[("key", 5)]);
+    send_unreadable(&job, "unreadable");
+    job.run(total(&job)).unwrap();
+    job.directory = tempfile::tempdir().unwrap();
+    let builder = optimizing(&job);
+    builder.on_deserialize_error(ErrorPolicy::Fail);
+    send(&job, &[("key", 6)]);
+    let error = job.run(total_of(&job, &builder)).unwrap_err();
+    let streams::Error::Record {
+        topic,
+        partition,
+        offset,
+        reason,
+        ..
+    } = &error
+    else {
+        unreachable!("{error}");
+    };
+    assert_eq!((topic, *partition, *offset), (&job.input, 0, 1));
+    assert!(reason.contains("`rows` is restored from there"), "{reason}");
+}
+
+#[test]
+fn a_row_that_its_store_does_not_take_is_left_out_by_a_restore() {
+    let mut job = Counting::new(1);
+    job.backend = StateBackend::Memory;
+    send(&job, &[("key", 5), (&"long".repeat(20_000), 7)]);
+    job.run(total(&job)).unwrap();
+    job.take_restores();
+    // A store on disk has shorter keys.
+    job.backend = StateBackend::Disk;
+    send(&job, &[("key", 6)]);
+    job.run(total(&job)).unwrap();
+    assert_eq!(restored(&job), 2);
+    judge(&job);
+}
+
+#[test]
+fn at_least_once_rows_that_were_processed_are_restored_also_of_aborted_transactions() {
+    let mut job = Counting::new(1);
+    let at_least_once = |job: &Counting| {
+        let builder = optimizing(job);
+        builder.guarantee(Guarantee::AtLeastOnce);
+        total_of(job, &builder)
+    };
+    send(&job, &[("key", 5)]);
+    let sender = Sender::transactional(job.cluster, &job.cluster.unique("aborting"), &[]);
+    sender.begin();
+    let value = 40i64.to_be_bytes();
+    sender.send(BaseRecord::to(&job.input).key("other").payload(&value));
+    sender.flush();
+    sender.abort();
+    job.run(at_least_once(&job)).unwrap();
+    assert_eq!(told(&job), Some(45));
+    job.directory = tempfile::tempdir().unwrap();
+    send(&job, &[("other", 1)]);
+    job.run(at_least_once(&job)).unwrap();
+    assert_eq!(told(&job), Some(6));
 }
 
 #[test]
@@ -288,4 +363,42 @@ fn a_versioned_table_has_a_changelog_of_its_own() {
     job.run(job.configured(&builder, |_| {})).unwrap();
     let changelog = format!("{}-rows-changelog", job.application);
     assert!(!job.cluster.read_committed(&changelog).is_empty());
+}
+
+#[test]
+fn a_table_that_begins_at_the_end_of_its_topic_has_no_rows_from_before() {
+    let mut job = Counting::new(1);
+    job.backend = StateBackend::Memory;
+    send(&job, &[("key", 5)]);
+    let builder = optimizing(&job);
+    builder.offset_reset(OffsetReset::Latest);
+    let handle = job.start(total_of(&job, &builder));
+    let is_rows =
+        |event: &Event| matches!(event, Event::Restore(restore) if restore.store == "rows");
+    wait_until("the table is there", SOON, || job.count(is_rows) > 0);
+    assert_eq!(restored(&job), 0);
+    send(&job, &[("key", 3)]);
+    job.wait_until_told(3);
+    job.stop(handle);
+}
+
+#[test]
+fn a_topic_that_begins_behind_the_job_takes_no_row_from_a_table_that_has_all() {
+    let job = Counting::new(1);
+    send(&job, &[("key", 5)]);
+    job.run(total(&job)).unwrap();
+    // The one that was not processed is gone: the topic begins behind it.
+    send(&job, &[("key", 6)]);
+    let mut before = TopicPartitionList::new();
+    let offset = Offset::Offset(2);
+    before.add_partition_offset(&job.input, 0, offset).unwrap();
+    let deleted = job.cluster.admin();
+    let deleted = deleted.delete_records(&before, &AdminOptions::new());
+    for element in block_on(deleted).unwrap().elements() {
+        element.error().unwrap();
+    }
+    send(&job, &[("key", 7)]);
+    job.run(total(&job)).unwrap();
+    // A table that had lost its row would not have taken the five off.
+    judge(&job);
 }
