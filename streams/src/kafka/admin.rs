@@ -167,7 +167,7 @@ impl Admin {
     ) -> BTreeMap<String, usize> {
         let mut limits = BTreeMap::new();
         for topic in topics {
-            let settings = self.topic_settings(topic).await;
+            let settings = self.topic_settings(topic).await.ok().flatten();
             let limit = settings.and_then(|s| s.get("max.message.bytes")?.parse().ok());
             if let Some(limit) = limit {
                 limits.insert(topic.to_owned(), limit);
@@ -176,15 +176,41 @@ impl Admin {
         limits
     }
 
-    /// The settings of a topic, unless the cluster does not tell them.
-    pub(crate) async fn topic_settings(&self, topic: &str) -> Option<BTreeMap<String, String>> {
-        let asked = self
+    /// The settings of a topic; `None` if they are not told. The client does not say why: this user may not see them, or the
+    /// broker cannot answer now.
+    pub(crate) async fn topic_settings(
+        &self,
+        topic: &str,
+    ) -> Result<Option<BTreeMap<String, String>>, ClientError> {
+        let doing = "asking for a topic's settings";
+        let resource = self
             .client
             .describe_configs([&ResourceSpecifier::Topic(topic)], &AdminOptions::new())
-            .await;
-        let resource = asked.ok()?.into_iter().next()?.ok()?;
-        let set = resource.entries.into_iter();
-        Some(set.filter_map(|e| Some((e.name, e.value?))).collect())
+            .await
+            .map_err(|e| ClientError::from_kafka(doing, &e))?
+            .into_iter()
+            .next();
+        match resource {
+            Some(Ok(resource)) if resource.entries.is_empty() => Ok(None),
+            Some(Ok(resource)) => {
+                let set = resource.entries.into_iter();
+                Ok(Some(set.filter_map(|e| Some((e.name, e.value?))).collect()))
+            }
+            Some(Err(
+                RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::ClusterAuthorizationFailed,
+            )) => Ok(None),
+            Some(Err(code)) => Err(ClientError::new(
+                doing,
+                code,
+                format!("topic `{topic}`: {code}"),
+            )),
+            None => Err(ClientError::new(
+                doing,
+                RDKafkaErrorCode::Fail,
+                format!("topic `{topic}` was not answered"),
+            )),
+        }
     }
 
     /// The settings of a broker.

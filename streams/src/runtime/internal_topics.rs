@@ -16,7 +16,7 @@ use crate::kafka::reader::PartitionReader;
 use crate::state::Backends;
 use crate::topology::{RepartitionId, Topology};
 use crate::{Error, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -157,18 +157,24 @@ pub(crate) async fn verify(
     let orphans = || Orphans::find(topology.application_id(), properties, &plan, existing);
     match missing.first() {
         None => orphans().await?.warn(),
-        Some(new) if has_run(topology, properties, report).await? => {
-            if let Some(error) = orphans().await?.renamed(&new.name) {
+        Some(new) => {
+            let processed = processed(topology, properties, report).await?;
+            let has_run = !processed.is_empty();
+            if has_run && let Some(error) = orphans().await?.renamed(&new.name) {
                 return Err(error);
             }
-            for topic in &missing {
+            if let Some(error) =
+                source_changelogs::without_changelog(topology, &missing, &processed)
+            {
+                return Err(error);
+            }
+            for topic in missing.iter().filter(|_| has_run) {
                 tracing::warn!(
                     "the job has run before, without the internal topic `{}`: what it keeps begins with the records that come now",
                     topic.name
                 );
             }
         }
-        Some(_) => {}
     }
     let repartitions = plan.iter().filter(|t| t.purpose == Purpose::Repartition);
     let told = |topic: &InternalTopic| OwnTopic {
@@ -204,12 +210,12 @@ fn vanished(topic: &InternalTopic, stores: &Backends) -> Option<Error> {
     })
 }
 
-/// Whether the group has read anything; asked only where it matters.
-async fn has_run(
+/// The topics that the group has committed offsets for; asked only where it matters.
+async fn processed(
     topology: &Topology,
     properties: &Properties,
     report: &ClusterReport,
-) -> Result<bool> {
+) -> Result<BTreeSet<Arc<str>>> {
     let (properties, group) = (properties.clone(), topology.application_id().to_owned());
     let partitions = report.source_partitions();
     blocking(move || {
@@ -221,7 +227,10 @@ async fn has_run(
                 Err(error) if error.remedy() == Remedy::Retry && Instant::now() < deadline => {
                     std::thread::sleep(RETRY_PAUSE);
                 }
-                committed => return Ok(!committed?.is_empty()),
+                committed => {
+                    let topics = committed?.into_iter().map(|(partition, _)| partition.topic);
+                    return Ok(topics.collect());
+                }
             }
         }
     })

@@ -402,3 +402,56 @@ fn a_topic_that_begins_behind_the_job_takes_no_row_from_a_table_that_has_all() {
     // A table that had lost its row would not have taken the five off.
     judge(&job);
 }
+
+#[test]
+fn an_optimization_that_is_turned_off_is_noticed_where_nothing_is_on_disk() {
+    let mut job = Counting::new(1);
+    job.backend = StateBackend::Memory;
+    let plain = |builder: &TopologyBuilder| {
+        let rows = builder.table::<String, i64>(&job.input).named("rows");
+        rows.to_stream().to(&job.output);
+        job.configured(builder, |_| {})
+    };
+    send(&job, &[("key", 5)]);
+    job.run(plain(&optimizing(&job))).unwrap();
+    let as_written = builder(&job, TopologyOptimization::None);
+    let error = job.run(plain(&as_written)).unwrap_err().to_string();
+    let changelog = format!("{}-rows-changelog", job.application);
+    for what in [
+        "`rows`",
+        &*job.input,
+        &*changelog,
+        "Choose `reuse_ktable_source_topics` again if",
+    ] {
+        assert!(error.contains(what), "{error}");
+    }
+    nothing_else_is_written(&job);
+    // It is not the optimization that makes the difference here.
+    let builder = optimizing(&job);
+    let rows = builder.table::<String, i64>(&job.input).named("rows");
+    let rows = rows.versioned(Duration::from_secs(3_600));
+    rows.to_stream().to(&job.output);
+    let error = job.run(job.configured(&builder, |_| {})).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("take `.versioned` back"), "{error}");
+}
+
+#[test]
+fn a_topic_whose_settings_are_not_told_at_first_is_asked_again() {
+    let (kafka, cluster) = broker();
+    let mut job = Counting::on(cluster, 1);
+    job.input = cluster.unique("forgets");
+    let topic = NewTopic::new(&job.input, 1, TopicReplication::Fixed(1));
+    cluster
+        .create(&topic.set("retention.ms", "86400000"))
+        .unwrap();
+    // The first question is about the broker.
+    let away = Fault::fail(ApiKey::DescribeConfigs, ErrorCode::RequestTimedOut);
+    let away = kafka.inject(away.first(3));
+    let error = job.run(total(&job)).unwrap_err().to_string();
+    assert!(
+        error.contains("its `cleanup.policy` is `delete`"),
+        "{error}"
+    );
+    assert_eq!(away.struck().len(), 3);
+}
