@@ -85,12 +85,14 @@ pub(super) async fn handle(context: &Context<'_>, mut request: FetchRequest) -> 
     };
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or_default());
     let deadline = Instant::now() + wait;
-    let enough = usize::try_from(request.min_bytes).unwrap_or_default();
+    let at_least = usize::try_from(request.min_bytes).unwrap_or_default();
     loop {
         let late = Instant::now() >= deadline;
         let attempt = {
             let mut broker = context.shared.lock();
             let attempt = read_all(&broker, &plan, &request, context);
+            // More than it takes cannot be waited for.
+            let enough = at_least.min(most(&broker, &request));
             if late || attempt.is_urgent || attempt.size >= enough {
                 let news: Vec<_> = attempt.parts.iter().map(Part::news).collect();
                 broker.sessions.answered(&plan, &news);
@@ -176,6 +178,12 @@ fn register(broker: &mut Broker, context: &Context<'_>, plan: &Plan) {
     }
 }
 
+/// How many bytes an answer takes.
+fn most(broker: &Broker, request: &FetchRequest) -> usize {
+    let limit = broker.settings.int("fetch.max.bytes");
+    usize::try_from(request.max_bytes.min(limit)).unwrap_or_default()
+}
+
 fn read_all(
     broker: &Broker,
     plan: &Plan,
@@ -183,14 +191,12 @@ fn read_all(
     context: &Context<'_>,
 ) -> Attempt {
     let isolation = Isolation::from_wire(request.isolation_level);
-    let most = request
-        .max_bytes
-        .min(broker.settings.int("fetch.max.bytes"));
-    let most = usize::try_from(most).unwrap_or_default();
+    let most = most(broker, request);
     let mut attempt = Attempt {
         parts: Vec::with_capacity(plan.partitions.len()),
         size: 0,
-        is_urgent: false,
+        // Where nothing is asked for, nothing can come: a consumer that closes its session waits for the answer.
+        is_urgent: plan.partitions.is_empty(),
     };
     for Wanted { topic, asked, .. } in &plan.partitions {
         let name = topic_name(broker, context, topic);

@@ -135,9 +135,11 @@ impl Injected {
             return;
         }
         if let Harm::Fail(code) = self.inner.fault.harm {
-            // Whether it strikes is known when the answer is there.
-            verdict.error = verdict.error.or(Some(code));
-            verdict.failing.push(self.clone());
+            // One error is answered, the first fault's. Whether it strikes is known when the answer is there.
+            if verdict.error.is_none() {
+                verdict.error = Some(code);
+                verdict.failing.push(self.clone());
+            }
             return;
         }
         drop(state);

@@ -103,6 +103,21 @@ fn faults_add_up_until_they_are_cleared() {
 }
 
 #[test]
+fn of_two_errors_the_first_is_answered_and_strikes_alone() {
+    let faults = Faults::new(usize::MAX);
+    let errors = [
+        ResponseError::ConcurrentTransactions,
+        ResponseError::InvalidTxnState,
+    ];
+    let fails = errors.map(|error| faults.inject(Fault::fail(ApiKey::Produce, error)));
+    let seen = Arc::new(request(ApiKey::Produce, ""));
+    let verdict = faults.judge(&seen);
+    assert_eq!(verdict.error, Some(ResponseError::ConcurrentTransactions));
+    Faults::answered(&verdict, &seen, Told::Yes);
+    assert_eq!(fails.map(|fault| fault.struck().len()), [1, 0]);
+}
+
+#[test]
 fn an_ended_fault_strikes_no_more() {
     let faults = Faults::new(usize::MAX);
     let fault = faults.inject(Fault::cut_after(ApiKey::Fetch));

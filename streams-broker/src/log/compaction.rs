@@ -123,7 +123,8 @@ impl Log {
             let content = batch.content().unwrap_or_default();
             for record in records(&content) {
                 if let Some(key) = record.key {
-                    latest.insert(content.slice_ref(key), batch.offset_of(&record));
+                    // A copy: a part of the content would keep all of it in memory, decompressed, for each batch.
+                    latest.insert(Bytes::copy_from_slice(key), batch.offset_of(&record));
                 }
             }
         }

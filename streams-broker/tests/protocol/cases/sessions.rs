@@ -3,6 +3,8 @@
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
 use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse, TopicName};
 
+use std::time::{Duration, Instant};
+
 use crate::wire::{Wire, batch, text};
 
 /// Asks in a session for these partitions, each from an offset on.
@@ -90,4 +92,56 @@ fn a_session_takes_its_epochs_in_order_until_it_is_closed() {
     let closed = fetch(&mut wire, (id, -1), &topic, &[(0, 0)], &[]);
     assert_eq!((closed.error_code, closed.session_id), (0, 0));
     assert_eq!(fetch(&mut wire, (id, 2), &topic, &[], &[]).error_code, 70);
+}
+
+/// Within less than the wait that a request allows.
+fn at_once<T>(ask: impl FnOnce() -> T) -> T {
+    let asked = Instant::now();
+    let answer = ask();
+    assert!(asked.elapsed() < LONG / 2, "{:?}", asked.elapsed());
+    answer
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// `KafkaApis.handleFetchRequest`: a fetch about no partition has nothing to wait for. A consumer that closes its session
+/// sends one, and waits for the answer.
+#[test]
+fn a_fetch_about_nothing_is_answered_at_once() {
+    let mut wire = Wire::new();
+    let topic = wire.topic();
+    let id = fetch(&mut wire, (0, 0), &topic, &[(0, 0)], &[]).session_id;
+    let close = FetchRequest::default()
+        .with_replica_id(BrokerId(-1))
+        .with_max_wait_ms(20_000)
+        .with_min_bytes(1)
+        .with_max_bytes(1 << 20)
+        .with_session_id(id)
+        .with_session_epoch(-1);
+    let closed: FetchResponse = at_once(|| wire.ask(11, close));
+    assert_eq!((closed.error_code, answered(&closed)), (0, vec![]));
+}
+
+/// `KafkaApis.handleFetchRequest`: what has to be there is no more than what the answer may hold.
+#[test]
+fn a_fetch_waits_for_no_more_than_it_takes() {
+    let mut wire = Wire::new();
+    let topic = wire.topic();
+    let one = batch((-1, -1), -1, 1, false);
+    assert_eq!(wire.produce(None, &topic, 0, &one).0, 0);
+    let partition = FetchPartition::default()
+        .with_partition(0)
+        .with_partition_max_bytes(1 << 20);
+    let topics = FetchTopic::default()
+        .with_topic(TopicName(text(&topic)))
+        .with_partitions(vec![partition]);
+    let request = FetchRequest::default()
+        .with_replica_id(BrokerId(-1))
+        .with_max_wait_ms(20_000)
+        .with_min_bytes(1 << 20)
+        .with_max_bytes(10)
+        .with_session_epoch(-1)
+        .with_topics(vec![topics]);
+    let read: FetchResponse = at_once(|| wire.ask(11, request));
+    assert_eq!(answered(&read), [(0, one.len())]);
 }

@@ -141,7 +141,6 @@ fn an_end_of_version_2_may_be_repeated_with_the_epoch_before() {
     assert_eq!(wire.end_and_bump(&format!("{id}-none"), first, false).0, 49);
 }
 
-/// KIP-890, `GroupCoordinatorService.commitTransactionalOffsets`: offsets register their group.
 /// Whichever version ended it: the epoch before is all that is looked at.
 #[test]
 fn an_end_of_version_2_with_the_epoch_before_repeats_one_of_version_1() {
@@ -159,6 +158,7 @@ fn an_end_of_version_2_with_the_epoch_before_repeats_one_of_version_1() {
     assert_eq!(wire.end_and_bump(&id, before, false).0, INVALID_STATE);
 }
 
+/// KIP-890, `GroupCoordinatorService.commitTransactionalOffsets`: offsets register their group.
 #[test]
 fn offsets_of_version_2_register_their_group() {
     let mut wire = Wire::new();
