@@ -56,10 +56,10 @@
 //!   Compaction keeps off the batches that would lie in the segment that is appended to; a batch that it shortens is not
 //!   compressed again. A batch whose records are not numbered 0, 1, 2 … is refused, where Apache Kafka takes it as it is or
 //!   numbers them anew; so is one whose records take more than 64 MiB when they are decompressed (MESSAGE_TOO_LARGE), or
-//!   one of which a compressed record is shorter or longer than it says. A zstd frame may claim any window. A topic's `compression.type` other than
-//!   `producer` is stored and has no effect, and so is `min.insync.replicas`. ListOffsets passes over records that were
-//!   deleted where it looks for a time, and also over such batches where it looks for the largest. DescribeLogDirs
-//!   tells of one directory, `/memory`.
+//!   one of which a compressed record is shorter or longer than it says. A zstd frame may claim any window. A topic's
+//!   `compression.type` other than `producer` is stored and has no effect, and so is `min.insync.replicas`. ListOffsets
+//!   passes over records that were deleted where it looks for a time, and also over such batches where it looks for the
+//!   largest. DescribeLogDirs tells of one directory, `/memory`.
 //! - **Topics.** There are no internal topics: nothing is told of `__consumer_offsets` and `__transaction_state`, and
 //!   nobody can read them, but no other topic may have their names.
 //! - **Memory.** What clients make the broker keep is bounded by [`Builder::max_log_bytes`], [`Builder::max_partitions`],

@@ -39,8 +39,8 @@ impl ClientContext for Quiet {
 
 impl ConsumerContext for Quiet {}
 
-/// A consumer that is no member of a group. It reads committed records only, unless it is told otherwise, and its positions pass control markers and
-/// aborted records.
+/// A consumer that is no member of a group. It reads committed records only, unless it is told otherwise, and its positions pass
+/// control markers and aborted records.
 pub(crate) struct PartitionReader {
     // Dropped in this order: the queue must go before the client.
     queue: Queue,
