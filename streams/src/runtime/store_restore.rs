@@ -37,12 +37,7 @@ pub(super) struct StoreRestore {
     position: i64,
     /// What was read up to there and was not handed to the store yet.
     unwritten: RestoreBatch,
-    /// For the record that is being read, where the topic of a table is the changelog.
-    row: Row,
-    on_error: OnError,
-    /// Records of the topic of a table that are no rows of this store.
-    left_out: LeftOut,
-    /// The offset up to which it was.
+    /// The offset up to which what was read was handed to the store.
     handed: i64,
     /// What was handed to the store and may not be in it yet.
     table: Option<TableWrite>,
@@ -53,6 +48,11 @@ pub(super) struct StoreRestore {
     /// The offset that the store has.
     written: i64,
     written_at: Instant,
+    /// For the record that is being read, where the topic of a table is the changelog.
+    row: Row,
+    on_error: OnError,
+    /// Records of the topic of a table that are no rows of this store.
+    left_out: LeftOut,
     records: u64,
     bytes: u64,
     started: Instant,
