@@ -170,14 +170,15 @@ fn append_one(
         return Err(ResponseError::InvalidTopicException.into());
     }
     let now = broker.now();
-    broker.topics.reserve(offered.batch())?;
-    let Some(found) = broker.topics.get_mut(topic) else {
-        return Err(ResponseError::UnknownTopicOrPartition.into());
-    };
+    let missing = ResponseError::UnknownTopicOrPartition;
+    let log = broker.topics.log(topic, partition).ok_or(missing)?;
+    // One that came before takes no room, and its producer must be told where it is.
+    if !log.is_duplicate(offered.batch()) {
+        broker.topics.reserve(offered.batch())?;
+    }
+    let found = broker.topics.get_mut(topic).ok_or(missing)?;
     let admission = found.admission;
-    let log = found
-        .log_mut(partition)
-        .ok_or(ResponseError::UnknownTopicOrPartition)?;
+    let log = found.log_mut(partition).ok_or(missing)?;
     let mut beginning = Beginning::Anywhere;
     let batch = offered.batch();
     if batch.is_transactional() {

@@ -66,8 +66,10 @@ pub(crate) struct Aborted {
     pub(crate) marker_offset: i64,
 }
 
-/// What a log keeps of a transaction beside its records: the marker, its place in the index, the producer.
-pub(crate) const ENDING_BYTES: usize = 78 + size_of::<Aborted>() + PRODUCER_BYTES;
+/// A transaction's marker, and its place in the index.
+const MARKER_BYTES: usize = 78 + size_of::<Aborted>();
+/// What a log keeps of a transaction beside its records: the marker, and the producer.
+pub(crate) const ENDING_BYTES: usize = MARKER_BYTES + PRODUCER_BYTES;
 
 /// How batches are admitted to a topic's partitions.
 #[derive(Debug, Clone, Copy)]
@@ -249,6 +251,11 @@ impl Log {
     /// A transactional batch has come, and is about to be verified: what comes later does not overtake it.
     pub(crate) fn coming(&mut self, offered: &Offered, now: Millis) {
         self.producers.coming(&offered.batch, now);
+    }
+
+    /// Whether the batch is here already, so that appending it would leave nothing more.
+    pub(crate) fn is_duplicate(&self, batch: &Batch) -> bool {
+        self.producers.is_duplicate(batch)
     }
 
     /// Appends a client's batch, or says at which offset it is already.

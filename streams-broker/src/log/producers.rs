@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use kafka_protocol::ResponseError;
 
+use super::MARKER_BYTES;
 use super::batch::{Batch, Marker};
 use crate::clock::Millis;
 use crate::transactions::ClientVersion;
@@ -15,7 +16,7 @@ use crate::transactions::ClientVersion;
 /// As many batches as an idempotent producer may have in flight.
 const REMEMBERED: usize = 5;
 /// What is remembered of a producer takes at most about so many bytes.
-pub(crate) const PRODUCER_BYTES: usize = 256;
+pub(crate) const PRODUCER_BYTES: usize = 320;
 
 #[derive(Debug, Clone, Copy)]
 struct Sequenced {
@@ -115,15 +116,11 @@ impl Producers {
         if !batch.has_producer() {
             return Ok(Verdict::Append);
         }
-        let same = |seen: &&Sequenced| {
-            seen.first == batch.base_sequence && seen.last == batch.last_sequence()
-        };
-        let known = self.known.get(&batch.producer_id);
-        let current = known.filter(|producer| producer.epoch == batch.producer_epoch);
-        if let Some(seen) = current.and_then(|producer| producer.recent.iter().find(same)) {
+        if let Some(seen) = self.seen(batch) {
             let (base_offset, time) = (seen.base_offset, seen.time);
             return Ok(Verdict::Duplicate { base_offset, time });
         }
+        let known = self.known.get(&batch.producer_id);
         let lowest = self.lowest.get(&batch.producer_id);
         in_order(lowest.is_none_or(|lowest| batch.base_sequence <= lowest.sequence))?;
         let Some(producer) = known else {
@@ -139,6 +136,21 @@ impl Producers {
         let last = producer.recent.back().map_or(-1, |seen| seen.last);
         in_order(follows(last, batch.base_sequence))?;
         producer.covered(batch)
+    }
+
+    /// The same batch, if it was appended and is remembered.
+    fn seen(&self, batch: &Batch) -> Option<&Sequenced> {
+        let same = |seen: &&Sequenced| {
+            seen.first == batch.base_sequence && seen.last == batch.last_sequence()
+        };
+        let known = self.known.get(&batch.producer_id);
+        let current = known.filter(|producer| producer.epoch == batch.producer_epoch);
+        current.and_then(|producer| producer.recent.iter().find(same))
+    }
+
+    /// Whether the batch was appended before, so that it would leave nothing more.
+    pub(crate) fn is_duplicate(&self, batch: &Batch) -> bool {
+        batch.has_producer() && self.seen(batch).is_some()
     }
 
     /// A transactional batch has come, which may yet be refused.
@@ -244,9 +256,11 @@ impl Producers {
         active
     }
 
-    /// The memory that is taken.
+    /// The memory that is taken, the markers included that open transactions will leave.
     pub(crate) fn footprint(&self) -> usize {
-        (self.known.len() + self.lowest.len()) * PRODUCER_BYTES
+        let unknown = self.lowest.keys().filter(|id| !self.known.contains_key(id));
+        let producers = self.known.len() + unknown.count();
+        producers * PRODUCER_BYTES + self.open.len() * MARKER_BYTES
     }
 
     /// First offset of the earliest open transaction.

@@ -149,6 +149,16 @@ fn a_duplicate_is_answered_with_its_first_offset() {
     assert_eq!(log.end(), 4);
 }
 
+/// What is counted afresh must have room for what is bound to come.
+#[test]
+fn an_open_transaction_is_counted_with_its_marker() {
+    let mut log = Log::default();
+    append(&mut log, client(1, 0, 1, true, 0));
+    let open = log.footprint();
+    log.append_marker(Marker::of(1, 0, Outcome::Abort), 0);
+    assert_eq!(log.footprint(), open);
+}
+
 #[test]
 fn deleting_moves_the_start() {
     let mut log = Log::default();

@@ -44,6 +44,25 @@ fn records_above_the_limit_are_refused_until_others_are_deleted() {
     assert_eq!(wire.produce(None, "t", 1, &one).0, 44);
 }
 
+/// A batch that comes again takes no room: its producer must learn where it is, or would take it for lost.
+#[test]
+fn a_batch_that_was_appended_is_found_again_where_there_is_no_more_room() {
+    let kafka = EmbeddedKafka::builder()
+        .topic("t", 1)
+        .max_log_bytes(2_000)
+        .start()
+        .unwrap();
+    let mut wire = wire(&kafka);
+    let producer = wire.idempotent_producer();
+    let one = |sequence| batch(producer, sequence, 1, false);
+    let full = (0..100).find(|sequence| wire.produce(None, "t", 0, &one(*sequence)).0 == 44);
+    let full = full.unwrap();
+    assert_eq!(wire.produce(None, "t", 0, &one(full)).0, 44);
+    let last = i64::from(full - 1);
+    assert_eq!(wire.produce(None, "t", 0, &one(full - 1)), (0, last));
+    assert_eq!(wire.produce(None, "missing", 0, &one(full)).0, 3);
+}
+
 #[test]
 fn partitions_above_the_limit_are_refused() {
     let kafka = EmbeddedKafka::builder()
