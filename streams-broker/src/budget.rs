@@ -31,6 +31,17 @@ impl Budget {
         }
         fits
     }
+
+    /// How many more bytes there may be, when those that are held have been counted.
+    pub(crate) fn room(&mut self, held: usize) -> usize {
+        self.reserved = held;
+        self.most.saturating_sub(held)
+    }
+
+    /// What has been held has changed its size, within the room that there was.
+    pub(crate) fn resized(&mut self, before: usize, after: usize) {
+        self.reserved = self.reserved.saturating_sub(before).saturating_add(after);
+    }
 }
 
 #[cfg(test)]
@@ -47,5 +58,15 @@ mod tests {
         assert!(budget.reserve(3, unasked));
         assert!(!budget.reserve(1, || 10));
         assert!(budget.reserve(10, || 0));
+    }
+
+    #[test]
+    fn what_changes_its_size_is_known_by_its_size() {
+        let mut budget = Budget::new(10);
+        let unasked = || unreachable!("there is room");
+        assert!(budget.reserve(9, unasked));
+        assert_eq!(budget.room(6), 4);
+        budget.resized(3, 5);
+        assert!(budget.reserve(2, unasked) && !budget.reserve(1, || 10));
     }
 }

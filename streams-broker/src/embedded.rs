@@ -413,7 +413,7 @@ impl EmbeddedKafka {
     ///
     /// Of each key the last record stays, at its offset. All but the last batch of a partition is compacted, as if a new
     /// segment had begun; what lies above the last stable offset, or is younger than `min.compaction.lag.ms`, is not.
-    /// Tombstones go with the first compaction after `delete.retention.ms`.
+    /// Tombstones go with the first compaction after `delete.retention.ms`. What is compressed stays so.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -167,8 +167,8 @@ fn look_into(log: &mut Log, offered: &Offered) {
         delete_retention: 1,
         dirty_ratio: 0.0,
     };
-    log.compact(compaction, Reach::Segments, 1);
-    log.compact(compaction, Reach::Everything, i64::MAX);
+    log.compact(compaction, Reach::Segments, usize::MAX, 1);
+    log.compact(compaction, Reach::Everything, usize::MAX, i64::MAX);
     let read = log.read(log.start(), Isolation::ReadCommitted, limit);
     let _ = read.map(|read| read.concatenated());
     let _ = log.delete_before(1);

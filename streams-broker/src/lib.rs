@@ -53,8 +53,8 @@
 //!   GROUP_ID_NOT_FOUND, where Apache Kafka's is UNKNOWN_SERVER_ERROR.
 //! - **Producers.** Requests that are wrong in more than one way may get another of their error codes.
 //! - **Logs.** Retention deletes batch by batch, not segment by segment, so it leaves less than Apache Kafka does.
-//!   Compaction keeps off the batches that would lie in the segment that is appended to; a batch that it shortens is not
-//!   compressed again. A batch whose records are not numbered 0, 1, 2 … is refused, where Apache Kafka takes it as it is or
+//!   Compaction keeps off the batches that would lie in the segment that is appended to; where the logs are full, a batch
+//!   stays as it is that would take more bytes when it is compressed again without some of its records. A batch whose records are not numbered 0, 1, 2 … is refused, where Apache Kafka takes it as it is or
 //!   numbers them anew; so is one whose records take more than 64 MiB when they are decompressed (MESSAGE_TOO_LARGE), or
 //!   one of which a compressed record is shorter or longer than it says. A zstd frame may claim any window. A topic's
 //!   `compression.type` other than `producer` is stored and has no effect, and so is `min.insync.replicas`. ListOffsets

@@ -321,14 +321,24 @@ impl Topics {
         logs.for_each(|log| log.expire_producers(until));
     }
 
-    /// Compacts every compacted topic.
+    /// Compacts every compacted topic. What is compressed again may become larger: there must be room for that.
     pub(crate) fn compact(&mut self, reach: Reach, now: Millis) {
+        let mut topics = self.by_name.values();
+        if !topics.any(|topic| topic.compaction.is_some()) {
+            return;
+        }
+        let logs = self.by_name.values().flat_map(|topic| &topic.partitions);
+        let mut room = self.memory.room(logs.map(Log::footprint).sum());
         for topic in self.by_name.values_mut() {
             let Some(compaction) = topic.compaction else {
                 continue;
             };
-            let logs = topic.partitions.iter_mut();
-            logs.for_each(|log| log.compact(compaction, reach, now));
+            for log in &mut topic.partitions {
+                let before = log.bytes();
+                log.compact(compaction, reach, room, now);
+                self.memory.resized(before, log.bytes());
+                room = room.saturating_add(before).saturating_sub(log.bytes());
+            }
         }
     }
 
@@ -409,7 +419,12 @@ fn collide(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use bytes::Bytes;
+
     use super::*;
+    use crate::log::batch::tests::{densely_compressed, keyed};
+    use crate::log::{Beginning, Offered};
 
     fn none() -> Topics {
         Topics::new(20, usize::MAX)
@@ -469,6 +484,38 @@ mod tests {
         assert_eq!(grown, Err(ResponseError::PolicyViolation));
         assert!(topics.delete("a").is_ok());
         assert!(topics.grow("b", 20, false).is_ok());
+    }
+
+    /// A batch that a client has compressed better takes more bytes when it has been shortened.
+    #[test]
+    fn compaction_takes_no_more_bytes_than_there_may_be() {
+        let plain = ["a", "z"].map(|keys| keyed(None, keys));
+        let batches = [&[densely_compressed(&keyed(None, "ab"))], &plain[..]].concat();
+        let held = batches.iter().map(Bytes::len).sum::<usize>();
+        let compacted_at_most = |more: usize| {
+            let mut topics = Topics::new(20, held + more);
+            assert!(create(&mut topics, "a", 1).is_ok());
+            let mut settings = Settings::topic();
+            assert_eq!(settings.set("cleanup.policy", "compact"), Ok(()));
+            let topic = topics.get_mut("a").unwrap();
+            topic.configure(settings, &Settings::broker());
+            let admission = topic.admission;
+            for batch in &batches {
+                let offered = Offered::from_client(batch).unwrap();
+                topics.reserve(offered.batch()).unwrap();
+                let log = topics.log_mut("a", 0).unwrap();
+                let appended = log.append(offered, admission, Beginning::Anywhere, 0);
+                assert!(appended.is_ok());
+            }
+            topics.compact(Reach::Everything, 0);
+            let bytes = topics.log("a", 0).unwrap().bytes();
+            let left = held + more - bytes;
+            assert!(topics.reserve_bytes(left + 1).is_err());
+            assert_eq!(topics.reserve_bytes(left), Ok(()));
+            bytes
+        };
+        assert_eq!(compacted_at_most(0), held);
+        assert!(compacted_at_most(100) > held);
     }
 
     #[test]

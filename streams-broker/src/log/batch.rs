@@ -5,7 +5,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::codec::{Unreadable, decompress};
+use super::codec::{Unreadable, compress, decompress};
 use super::record::{Record, records};
 use crate::clock::Millis;
 
@@ -255,28 +255,26 @@ impl Batch {
         self.base_offset.saturating_add(record.offset_delta)
     }
 
-    /// The same batch, from its first to its last offset, with only these of its records, not compressed.
-    pub(super) fn with_records(&self, kept: &[Record<'_>]) -> Batch {
-        let size: usize = kept.iter().map(|record| record.bytes.len()).sum();
-        let mut bytes = BytesMut::with_capacity(HEADER + size);
-        bytes.put_slice(self.bytes.get(..HEADER).unwrap_or_default());
-        kept.iter().for_each(|record| bytes.put_slice(record.bytes));
+    /// The same batch, from its first to its last offset, with only these of its records, compressed as they were. `None`
+    /// if the codec fails, which it has no reason to.
+    pub(super) fn with_records(&self, kept: &[Record<'_>]) -> Option<Batch> {
+        let content: Vec<_> = kept.iter().map(|record| record.bytes).collect();
+        let content = compress(self.attributes & COMPRESSION, &content.concat()).ok()?;
+        let mut bytes = BytesMut::with_capacity(HEADER + content.len());
+        bytes.put_slice(self.bytes.get(..HEADER)?);
+        bytes.put_slice(&content);
         let mut batch = self.clone();
-        batch.attributes &= !COMPRESSION;
         if !self.is_stamped() {
             let latest = kept.iter().map(|record| record.timestamp_delta).max();
-            batch.max_timestamp = self
-                .base_timestamp
-                .saturating_add(latest.unwrap_or_default());
+            batch.max_timestamp = self.base_timestamp.saturating_add(latest?);
         }
-        let length = i32::try_from(bytes.len() - UNCOUNTED).unwrap_or_default();
-        let count = i32::try_from(kept.len()).unwrap_or_default();
+        let length = i32::try_from(bytes.len() - UNCOUNTED).ok()?;
+        let count = i32::try_from(kept.len()).ok()?;
         put(&mut bytes, 8, &length.to_be_bytes());
-        put(&mut bytes, 21, &batch.attributes.to_be_bytes());
         put(&mut bytes, 35, &batch.max_timestamp.to_be_bytes());
         put(&mut bytes, 57, &count.to_be_bytes());
         batch.bytes = summed(bytes);
-        batch
+        Some(batch)
     }
 }
 
@@ -363,6 +361,29 @@ pub(crate) mod tests {
         let length = i32::try_from(bytes.len() - UNCOUNTED).unwrap();
         put(&mut bytes, 8, &length.to_be_bytes());
         summed(bytes)
+    }
+
+    /// A batch as a client sends it that has compressed these records of it.
+    pub(crate) fn with_content(batch: &Bytes, codec: u8, compressed: &[u8]) -> Bytes {
+        let mut bytes = BytesMut::from(&batch[..HEADER]);
+        bytes[22] |= codec;
+        bytes.put_slice(compressed);
+        let length = i32::try_from(bytes.len() - UNCOUNTED).unwrap();
+        put(&mut bytes, 8, &length.to_be_bytes());
+        summed(bytes)
+    }
+
+    /// The same batch, compressed.
+    pub(crate) fn compressed(batch: &Bytes, codec: u8) -> Bytes {
+        let content = compress(codec.into(), &batch[HEADER..]).unwrap();
+        with_content(batch, codec, &content)
+    }
+
+    /// The same batch, compressed with snappy in fewer bytes than Java's clients and this broker take.
+    pub(crate) fn densely_compressed(batch: &Bytes) -> Bytes {
+        let mut encoder = snap::raw::Encoder::new();
+        let content = encoder.compress_vec(&batch[HEADER..]).unwrap();
+        with_content(batch, 2, &content)
     }
 
     #[test]

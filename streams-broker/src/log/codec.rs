@@ -1,8 +1,8 @@
-//! The codecs of record batches, to read what clients have compressed; nothing is ever compressed here.
+//! The codecs of record batches: to read what clients have compressed, and to compress again what is left of it.
 //!
 //! Invariant: no more than `MOST` bytes come out, whatever a batch claims to hold.
 
-use std::io::Read;
+use std::io::{self, Read, Write};
 
 use bytes::Bytes;
 use zstd::zstd_safe::DCtx;
@@ -13,6 +13,9 @@ const MOST: usize = 64 << 20;
 /// How snappy-java begins its blocks, which Java's clients send: the magic, and two version numbers of four bytes.
 const SNAPPY_JAVA: &[u8] = b"\x82SNAPPY\0";
 const SNAPPY_JAVA_HEADER: usize = 16;
+const SNAPPY_JAVA_VERSIONS: [u8; 8] = [0, 0, 0, 1, 0, 0, 0, 1];
+/// The bytes of a block that snappy-java writes.
+const SNAPPY_JAVA_BLOCK: usize = 32 << 10;
 
 /// Why nothing came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,26 +110,38 @@ fn zstd(most: usize, bytes: &[u8]) -> Result<Vec<u8>, Unreadable> {
     }
 }
 
-/// What clients do, for tests and for fuzzing.
-#[cfg(any(test, fuzzing))]
-pub(crate) fn compress(codec: i16, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    use std::io::Write;
+/// Compresses by the codec's number in a batch's attributes, at the level that is the codec's default, in the form that
+/// Java's clients read: each block of lz4 by itself, and those of snappy as snappy-java has them.
+pub(crate) fn compress(codec: i16, bytes: &[u8]) -> io::Result<Vec<u8>> {
     match codec {
         0 => Ok(bytes.to_vec()),
         1 => {
-            let level = flate2::Compression::fast();
+            let level = flate2::Compression::default();
             let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
             encoder.write_all(bytes)?;
             encoder.finish()
         }
-        2 => Ok(snap::raw::Encoder::new().compress_vec(bytes)?),
+        2 => snappy_java(bytes),
         3 => {
             let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
             encoder.write_all(bytes)?;
             Ok(encoder.finish()?)
         }
-        _ => zstd::encode_all(bytes, 1),
+        4 => zstd::bulk::compress(bytes, zstd::DEFAULT_COMPRESSION_LEVEL),
+        other => Err(io::Error::other(format!("there is no codec {other}"))),
     }
+}
+
+fn snappy_java(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut all = [SNAPPY_JAVA, &SNAPPY_JAVA_VERSIONS].concat();
+    let mut encoder = snap::raw::Encoder::new();
+    for block in bytes.chunks(SNAPPY_JAVA_BLOCK) {
+        let compressed = encoder.compress_vec(block)?;
+        let length = i32::try_from(compressed.len()).map_err(io::Error::other)?;
+        all.extend(length.to_be_bytes());
+        all.extend(compressed);
+    }
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -149,20 +164,17 @@ mod tests {
             );
         }
         assert_eq!(decompress(5, &Bytes::new()), Err(Unreadable::Damaged));
+        assert!(compress(5, &bytes).is_err());
     }
 
     #[test]
-    fn blocks_of_snappy_java_are_read() {
-        let mut blocks = b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01".to_vec();
-        for part in [b"one", b"two"] {
-            let block = compressed(2, part);
-            blocks.extend(i32::try_from(block.len()).unwrap().to_be_bytes());
-            blocks.extend(block);
-        }
-        assert_eq!(
-            decompress(2, &Bytes::from(blocks.clone())).unwrap(),
-            "onetwo"
-        );
+    fn snappy_is_read_as_one_block_and_as_those_of_snappy_java() {
+        let bytes = b"again and again ".repeat(5_000);
+        let one = snap::raw::Encoder::new().compress_vec(&bytes).unwrap();
+        assert_eq!(decompress(2, &Bytes::from(one)).unwrap(), bytes);
+        let mut blocks = compress(2, &bytes).unwrap();
+        assert!(blocks.starts_with(b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01"));
+        assert_eq!(decompress(2, &Bytes::from(blocks.clone())).unwrap(), bytes);
         blocks.pop();
         assert_eq!(
             decompress(2, &Bytes::from(blocks)),

@@ -7,13 +7,15 @@
 //!   first compaction that met them, so that a reader who is that late still sees them; the marker stays longer while a
 //!   record of its transaction is there.
 //! - The last batch stays, so that a reader's position can reach the end.
+//! - What is compressed stays so, and the batches take no more bytes than there is room for.
+//! - What was compacted before has each key once: only keys that came since are looked for.
 
-use std::collections::{HashMap, HashSet};
-
-use bytes::Bytes;
+use std::collections::HashSet;
 
 use super::Log;
+use super::aborted::AbortedByProducer;
 use super::batch::Batch;
+use super::latest::{Latest, MOST_KEYS};
 use super::record::{Record, records};
 use crate::clock::Millis;
 
@@ -39,38 +41,61 @@ pub(crate) enum Reach {
     Everything,
 }
 
-/// The last offset of each key.
-type Latest = HashMap<Bytes, i64>;
+/// One compaction of a log: what it knows, and what comes of it.
+#[derive(Debug)]
+struct Pass {
+    latest: Latest,
+    aborted: AbortedByProducer,
+    now: Millis,
+    /// When what is marked for deletion now may go.
+    horizon: Millis,
+    /// How many more bytes the batches may take.
+    room: usize,
+    /// The producers of records whose marker has not come yet.
+    open: HashSet<i64>,
+    /// The offsets of markers that are gone.
+    gone: HashSet<i64>,
+    /// Whether something has too many records still, for lack of room.
+    is_unfinished: bool,
+}
 
 impl Log {
-    /// Compacts as far as the rules above allow.
-    pub(crate) fn compact(&mut self, compaction: Compaction, reach: Reach, now: Millis) {
+    /// Compacts as far as the rules above allow, so that no more than `room` bytes come on top.
+    pub(crate) fn compact(
+        &mut self,
+        compaction: Compaction,
+        reach: Reach,
+        room: usize,
+        now: Millis,
+    ) {
         let bound = self.compaction_bound(compaction, reach, now);
         if reach == Reach::Segments && !self.is_dirty(compaction, bound, now) {
             return;
         }
-        let latest = self.latest(bound);
-        let horizon = now.saturating_add(compaction.delete_retention);
+        let aborted = self.aborted.by_producer();
+        let (latest, bound) = self.latest(bound, &aborted, Latest::new(MOST_KEYS));
+        let mut pass = Pass {
+            latest,
+            aborted,
+            now,
+            horizon: now.saturating_add(compaction.delete_retention),
+            room,
+            open: HashSet::new(),
+            gone: HashSet::new(),
+            is_unfinished: false,
+        };
         let count = self
             .batches
             .partition_point(|batch| batch.base_offset < bound);
         let later = self.batches.split_off(count);
-        let mut open = HashSet::new();
-        for batch in std::mem::take(&mut self.batches) {
-            let kept = if batch.is_control() {
-                self.keep_marker(batch, &mut open, horizon, now)
-            } else {
-                self.keep_records(batch, &latest, horizon, now)
-            };
-            let Some(kept) = kept else { continue };
-            if kept.is_transactional() && !kept.is_control() {
-                open.insert(kept.producer_id);
-            }
-            self.batches.push_back(kept);
-        }
+        let all = std::mem::take(&mut self.batches).into_iter();
+        self.batches = all.filter_map(|batch| pass.keep(batch)).collect();
         self.batches.extend(later);
         self.bytes = self.batches.iter().map(|batch| batch.bytes.len()).sum();
-        self.compacted_to = self.compacted_to.max(bound);
+        self.aborted.forget(&pass.gone);
+        if !pass.is_unfinished {
+            self.compacted_to = self.compacted_to.max(bound);
+        }
     }
 
     /// The first offset that isn't compacted.
@@ -110,92 +135,106 @@ impl Log {
         dirty > 0 && (late || ratio >= compaction.dirty_ratio)
     }
 
-    fn latest(&self, bound: i64) -> Latest {
-        let mut latest = Latest::new();
-        for batch in self
-            .batches
-            .iter()
-            .take_while(|batch| batch.base_offset < bound)
-        {
-            if batch.is_control() || self.is_aborted(batch) {
+    /// The last offset of each key below the bound that has come since the last compaction, and the bound: a lower one if
+    /// there are too many keys.
+    fn latest(&self, bound: i64, aborted: &AbortedByProducer, mut latest: Latest) -> (Latest, i64) {
+        let clean = |batch: &Batch| batch.last_offset() < self.compacted_to;
+        let dirty = self.batches.range(self.batches.partition_point(clean)..);
+        for batch in dirty.take_while(|batch| batch.base_offset < bound) {
+            if batch.is_control() || aborted.has(batch) {
                 continue;
+            }
+            if latest.is_full() {
+                return (latest, batch.base_offset);
             }
             let content = batch.content().unwrap_or_default();
             for record in records(&content) {
                 if let Some(key) = record.key {
-                    // A copy: a part of the content would keep all of it in memory, decompressed, for each batch.
-                    latest.insert(Bytes::copy_from_slice(key), batch.offset_of(&record));
+                    latest.put(key, batch.offset_of(&record));
                 }
             }
         }
-        latest
+        (latest, bound)
     }
+}
 
-    fn is_aborted(&self, batch: &Batch) -> bool {
-        batch.is_transactional()
-            && self.aborted.iter().any(|aborted| {
-                aborted.producer_id == batch.producer_id
-                    && (aborted.first_offset..aborted.marker_offset).contains(&batch.base_offset)
-            })
+impl Pass {
+    /// What stays of a batch.
+    fn keep(&mut self, batch: Batch) -> Option<Batch> {
+        let before = batch.bytes.len();
+        let kept = if batch.is_control() {
+            self.keep_marker(batch)
+        } else {
+            self.keep_records(batch)
+        };
+        let after = kept.as_ref().map_or(0, |kept| kept.bytes.len());
+        self.room = self.room.saturating_add(before).saturating_sub(after);
+        kept
     }
 
     /// A marker goes when nobody needs it: not its records, for they are gone, nor a reader who is late.
-    fn keep_marker(
-        &mut self,
-        mut marker: Batch,
-        open: &mut HashSet<i64>,
-        horizon: Millis,
-        now: Millis,
-    ) -> Option<Batch> {
-        if open.remove(&marker.producer_id) {
+    fn keep_marker(&mut self, mut marker: Batch) -> Option<Batch> {
+        if self.open.remove(&marker.producer_id) {
             return Some(marker);
         }
-        if *marker.delete_horizon.get_or_insert(horizon) > now {
+        if *marker.delete_horizon.get_or_insert(self.horizon) > self.now {
             return Some(marker);
         }
-        self.aborted
-            .retain(|aborted| aborted.marker_offset != marker.base_offset);
+        self.gone.insert(marker.base_offset);
         None
     }
 
-    fn keep_records(
-        &self,
-        mut batch: Batch,
-        latest: &Latest,
-        horizon: Millis,
-        now: Millis,
-    ) -> Option<Batch> {
-        if self.is_aborted(&batch) {
+    fn keep_records(&mut self, mut batch: Batch) -> Option<Batch> {
+        if self.aborted.has(&batch) {
             return None;
         }
         // What cannot be read is left as it is.
-        let Ok(content) = batch.content() else {
-            return Some(batch);
-        };
-        let late = batch.delete_horizon.is_some_and(|horizon| horizon <= now);
-        let stays = |record: &Record<'_>| {
-            let newest =
-                record.key.and_then(|key| latest.get(key)) == Some(&batch.offset_of(record));
-            newest && (record.has_value || !late)
-        };
-        let kept: Vec<_> = records(&content).filter(stays).collect();
-        if kept.is_empty() {
-            return None;
+        if let Ok(content) = batch.content() {
+            let all: Vec<_> = records(&content).collect();
+            let late = batch
+                .delete_horizon
+                .is_some_and(|horizon| horizon <= self.now);
+            let stays = |record: &&Record<'_>| {
+                let offset = batch.offset_of(record);
+                let newest = |key| !self.latest.has_later(key, offset);
+                record.key.is_some_and(newest) && (record.has_value || !late)
+            };
+            let kept: Vec<_> = all.iter().filter(stays).copied().collect();
+            if kept.is_empty() {
+                return None;
+            }
+            if kept.len() < all.len() {
+                batch = self.shortened(batch, &kept);
+            }
+            let has_tombstone = kept.iter().any(|record| !record.has_value);
+            batch.delete_horizon =
+                has_tombstone.then(|| batch.delete_horizon.unwrap_or(self.horizon));
         }
-        let has_tombstone = kept.iter().any(|record| !record.has_value);
-        let all = kept.len() == records(&content).count();
-        if !all {
-            batch = batch.with_records(&kept);
+        if batch.is_transactional() {
+            self.open.insert(batch.producer_id);
         }
-        batch.delete_horizon = has_tombstone.then(|| batch.delete_horizon.unwrap_or(horizon));
         Some(batch)
+    }
+
+    /// The batch with these of its records. That takes more bytes where it was compressed better than it is now; if there
+    /// is no room for them it stays as it is.
+    fn shortened(&mut self, batch: Batch, kept: &[Record<'_>]) -> Batch {
+        let room = batch.bytes.len().saturating_add(self.room);
+        let shortened = batch.with_records(kept);
+        if let Some(shortened) = shortened.filter(|shorter| shorter.bytes.len() <= room) {
+            return shortened;
+        }
+        self.is_unfinished = true;
+        batch
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-    use super::super::batch::tests::keyed;
+    use bytes::Bytes;
+
+    use super::super::batch::tests::{compressed, densely_compressed, keyed};
     use super::super::batch::{Marker, Outcome};
     use super::super::{Admission, Beginning, Isolation, Limit, Offered, SegmentLimits};
     use super::*;
@@ -220,13 +259,17 @@ mod tests {
 
     /// Appends a batch of these keys, of which those in capitals are tombstones.
     fn append(log: &mut Log, producer: Option<i64>, keys: &str) {
-        let offered = Offered::from_client(&keyed(producer, keys)).unwrap();
+        append_batch(log, &keyed(producer, keys));
+    }
+
+    fn append_batch(log: &mut Log, batch: &Bytes) {
+        let offered = Offered::from_client(batch).unwrap();
         log.append(offered, ADMISSION, Beginning::Anywhere, 0)
             .unwrap();
     }
 
     fn compact(log: &mut Log, now: Millis) {
-        log.compact(COMPACTION, Reach::Everything, now);
+        log.compact(COMPACTION, Reach::Everything, usize::MAX, now);
     }
 
     fn keys(log: &Log) -> Vec<(i64, String)> {
@@ -266,6 +309,73 @@ mod tests {
     }
 
     #[test]
+    fn what_is_compressed_stays_so() {
+        for codec in 1..=4 {
+            let mut log = Log::default();
+            append_batch(&mut log, &compressed(&keyed(None, &"ab".repeat(30)), codec));
+            append(&mut log, None, "a");
+            append(&mut log, None, "z");
+            let before = log.bytes();
+            compact(&mut log, 0);
+            assert_eq!(keys(&log), found(&[(59, "b"), (60, "a"), (61, "z")]));
+            let first = &log.batches[0];
+            assert_eq!(first.attributes, i16::from(codec));
+            let read = Batch::read(&first.bytes).unwrap();
+            assert!(read.has_right_checksum() && read.attributes == first.attributes);
+            assert!(log.bytes() < before, "codec {codec}");
+        }
+    }
+
+    /// Shortened, it would take more bytes than the client has made of it.
+    #[test]
+    fn what_there_is_no_room_for_waits_for_a_later_compaction() {
+        let mut log = Log::default();
+        append_batch(&mut log, &densely_compressed(&keyed(None, "ab")));
+        append(&mut log, None, "a");
+        append(&mut log, None, "z");
+        let before = log.bytes();
+        log.compact(COMPACTION, Reach::Everything, 0, 0);
+        assert_eq!(log.bytes(), before);
+        let all = [(0, "a"), (1, "b"), (2, "a"), (3, "z")];
+        assert_eq!(keys(&log), found(&all));
+        // What others give back may be used.
+        append_batch(&mut log, &densely_compressed(&keyed(None, "cdefghi")));
+        append(&mut log, None, "cdefghiz");
+        compact(&mut log, 0);
+        assert!(log.bytes() > before);
+        assert_eq!(keys(&log)[..3], found(&all[1..]));
+    }
+
+    #[test]
+    fn a_key_that_comes_again_is_found_in_what_was_compacted_before() {
+        let mut log = Log::default();
+        append(&mut log, None, "ab");
+        append(&mut log, None, "z");
+        compact(&mut log, 0);
+        append(&mut log, None, "a");
+        append(&mut log, None, "z");
+        compact(&mut log, 0);
+        append(&mut log, None, "y");
+        compact(&mut log, 0);
+        assert_eq!(keys(&log), found(&[(1, "b"), (3, "a"), (4, "z"), (5, "y")]));
+    }
+
+    #[test]
+    fn of_too_many_keys_the_first_are_compacted() {
+        let mut log = Log::default();
+        for keys in ["aab", "cd", "ac", "z"] {
+            append(&mut log, None, keys);
+        }
+        let none = log.aborted.by_producer();
+        let (latest, bound) = log.latest(7, &none, Latest::new(3));
+        assert_eq!(bound, 5, "the batch that makes it full is put whole");
+        assert!(latest.has_later(b"a", 0) && !latest.has_later(b"a", 1));
+        let (latest, bound) = log.latest(7, &none, Latest::new(5));
+        assert_eq!(bound, 7);
+        assert!(latest.has_later(b"c", 3));
+    }
+
+    #[test]
     fn a_tombstone_and_a_marker_stay_for_the_delete_retention() {
         let mut log = Log::default();
         append(&mut log, Some(1), "a");
@@ -298,7 +408,7 @@ mod tests {
         }
         assert_eq!(keys(&log).first(), Some(&(0, "a".to_owned())));
         assert_eq!(log.batches.len(), 3, "a record, its marker, the last batch");
-        assert!(log.aborted.is_empty());
+        assert_eq!(log.aborted.len(), 0);
     }
 
     #[test]
@@ -314,9 +424,9 @@ mod tests {
             min_lag: 50,
             ..COMPACTION
         };
-        log.compact(careful, Reach::Everything, 49);
+        log.compact(careful, Reach::Everything, usize::MAX, 49);
         assert_eq!(log.batches.len(), 4);
-        log.compact(careful, Reach::Everything, 50);
+        log.compact(careful, Reach::Everything, usize::MAX, 50);
         assert_eq!(log.batches.len(), 3);
     }
 }

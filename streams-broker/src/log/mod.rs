@@ -9,10 +9,12 @@
 //!   read-committed reader can drop its records.
 //! - One broker, no replicas: what is appended is below the high watermark at once.
 
+mod aborted;
 pub(crate) mod batch;
 pub(crate) mod codec;
 mod compaction;
 pub(crate) mod epochs;
+mod latest;
 mod offered;
 mod producers;
 mod readers;
@@ -27,6 +29,8 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 
+pub(crate) use self::aborted::Aborted;
+use self::aborted::AbortedTransactions;
 use self::batch::{Batch, Marker, Outcome};
 pub(crate) use self::compaction::{Compaction, Reach};
 use self::epochs::Epochs;
@@ -56,14 +60,6 @@ impl Isolation {
             Isolation::ReadUncommitted
         }
     }
-}
-
-/// An aborted transaction of one producer in this partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Aborted {
-    pub(crate) producer_id: i64,
-    pub(crate) first_offset: i64,
-    pub(crate) marker_offset: i64,
 }
 
 /// A transaction's marker, and its place in the index.
@@ -173,7 +169,7 @@ pub(crate) struct Log {
     start: i64,
     end: i64,
     producers: Producers,
-    aborted: Vec<Aborted>,
+    aborted: AbortedTransactions,
     epochs: Epochs,
     segments: Segments,
     /// What lies below has been compacted once.
@@ -308,6 +304,7 @@ impl Log {
                 producer_id: marker.producer_id,
                 first_offset,
                 marker_offset,
+                last_stable: self.producers.first_unstable().unwrap_or(marker_offset),
             });
         }
         self.push(Batch::marker(marker, now).at(marker_offset, self.leader_epoch()));
@@ -362,24 +359,9 @@ impl Log {
             next = batch.last_offset().saturating_add(1);
         }
         if isolation == Isolation::ReadCommitted {
-            read.aborted = Some(self.aborted_between(offset, next));
+            read.aborted = Some(self.aborted.between(offset, next));
         }
         Ok(read)
-    }
-
-    /// Aborted transactions with records in `from..to`, by first offset. Markers come in offset order in the index.
-    fn aborted_between(&self, from: i64, to: i64) -> Vec<Aborted> {
-        let after = self
-            .aborted
-            .partition_point(|aborted| aborted.marker_offset < from);
-        let later = self.aborted.get(after..).unwrap_or_default();
-        let mut found: Vec<_> = later
-            .iter()
-            .filter(|aborted| aborted.first_offset < to)
-            .copied()
-            .collect();
-        found.sort_by_key(|aborted| aborted.first_offset);
-        found
     }
 
     /// Deletes what lies before `offset` and gives the new start. Whole batches go; part of a batch is only hidden.
@@ -395,8 +377,7 @@ impl Log {
         }
         self.segments.deleted_before(start);
         self.epochs.deleted_before(start);
-        self.aborted
-            .retain(|aborted| aborted.marker_offset >= start);
+        self.aborted.deleted_before(start);
         Ok(self.start)
     }
 

@@ -122,11 +122,13 @@ fn aborted_transactions_are_listed_where_they_matter() {
         producer_id: 1,
         first_offset: 0,
         marker_offset: 5,
+        last_stable: 5,
     };
     let second = Aborted {
         producer_id: 2,
         first_offset: 2,
         marker_offset: 4,
+        last_stable: 0,
     };
     assert_eq!(committed(&log, 0).aborted, Some(vec![first, second]));
     assert_eq!(committed(&log, 5).aborted, Some(vec![first]));
