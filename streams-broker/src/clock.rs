@@ -17,27 +17,27 @@ pub(crate) fn millis(duration: Duration) -> Millis {
 #[derive(Debug)]
 pub(crate) struct Clock {
     started: Instant,
-    origin: Millis,
+    /// Since the Unix epoch.
+    origin: Duration,
     moved: Millis,
 }
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        let origin = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, millis);
+        // First, so that what is added to the origin is never too little.
+        let started = Instant::now();
+        let origin = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
-            started: Instant::now(),
-            origin,
+            started,
+            origin: origin.unwrap_or_default(),
             moved: 0,
         }
     }
 
     /// The time now.
     pub(crate) fn now(&self) -> Millis {
-        self.origin
-            .saturating_add(millis(self.started.elapsed()))
-            .saturating_add(self.moved)
+        let time = self.origin.saturating_add(self.started.elapsed());
+        millis(time).saturating_add(self.moved)
     }
 
     /// Moves the clock forward.
@@ -49,6 +49,21 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn is_never_behind_the_wall_clock() {
+        let wall = || {
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, millis)
+        };
+        for _ in 0..200 {
+            let clock = Clock::new();
+            std::thread::sleep(Duration::from_micros(300));
+            let before = wall();
+            assert!(clock.now() >= before);
+        }
+    }
 
     #[test]
     fn moves_forward_when_told() {

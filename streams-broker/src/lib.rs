@@ -116,6 +116,6 @@ mod topics;
 mod transactions;
 
 pub use embedded::{Builder, EmbeddedKafka, Error};
-pub use faults::{Fault, Injected, SeenRequest};
+pub use faults::{ErrorLevel, Fault, Injected, SeenRequest};
 pub use kafka_protocol::ResponseError as ErrorCode;
 pub use kafka_protocol::messages::ApiKey;

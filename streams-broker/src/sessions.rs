@@ -52,7 +52,7 @@ impl Wanted {
 }
 
 /// Who asks in which session, as the request says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct SessionClaim {
     pub(crate) id: i32,
     pub(crate) epoch: i32,
@@ -125,6 +125,14 @@ impl Sessions {
             .values()
             .map(|session| session.partitions.len())
             .sum()
+    }
+
+    /// The topics that are fetched in a session that goes on, without being named again.
+    pub(crate) fn topics(&self, claim: SessionClaim) -> impl Iterator<Item = &TopicKey> {
+        let goes_on = claim.epoch != INITIAL && claim.epoch != FINAL;
+        let session = goes_on.then(|| self.by_id.get(&claim.id)).flatten();
+        let partitions = session.into_iter().flat_map(|session| &session.partitions);
+        partitions.map(|wanted| &wanted.topic)
     }
 
     /// Says what a request fetches, and opens, continues or closes its session.

@@ -13,14 +13,22 @@ use kafka_protocol::messages::fetch_response::{
 use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse, ProducerId};
 use tokio::time::{Instant, timeout_at};
 
+use super::context::Places;
 use super::once::once;
 use super::{Context, text};
 use crate::broker::{Broker, Node};
+use crate::faults::ErrorLevel;
 use crate::log::{Isolation, Limit, Log, Read};
 use crate::sessions::{News, Plan, SessionClaim, TopicKey, Wanted};
 
 /// The version from which on who asks the wrong leader is told of the right one (KIP-951).
 const KNOWS_LEADERS: i16 = 16;
+
+/// An injected error is that of each partition, if it doesn't say otherwise.
+const PLACES: Places = Places {
+    answer_from: 7,
+    usual: ErrorLevel::Parts,
+};
 
 /// The answer for one partition, before its bytes are put together.
 struct Part {
@@ -79,7 +87,8 @@ struct Attempt {
 
 /// Answers when there is enough, when something is wrong, or when the time is up.
 pub(super) async fn handle(context: &Context<'_>, mut request: FetchRequest) -> FetchResponse {
-    let plan = match plan(context, &mut request) {
+    let checked = context.check_at(ErrorLevel::Answer, PLACES);
+    let plan = match checked.and_then(|()| plan(context, &mut request)) {
         Ok(plan) => plan,
         Err(error) => return FetchResponse::default().with_error_code(error.code()),
     };
@@ -207,7 +216,7 @@ fn read_all(
         } else {
             ResponseError::UnknownTopicId
         };
-        let part = match context.check() {
+        let part = match context.check_at(ErrorLevel::Parts, PLACES) {
             Ok(()) => read_one(log, asked, isolation, limit, missing),
             Err(error) => Part {
                 leader_epoch: log.map_or(-1, Log::leader_epoch),

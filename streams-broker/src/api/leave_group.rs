@@ -3,19 +3,30 @@
 use kafka_protocol::messages::leave_group_response::MemberResponse;
 use kafka_protocol::messages::{LeaveGroupRequest, LeaveGroupResponse};
 
+use super::context::Places;
 use super::{Context, code};
 use crate::broker::Broker;
+use crate::faults::ErrorLevel;
+
+/// Before version 3 the one member has the answer's code.
+const PLACES: Places = Places {
+    answer_from: 3,
+    usual: ErrorLevel::Parts,
+};
 
 pub(super) fn handle(
     broker: &mut Broker,
     context: &Context<'_>,
     request: LeaveGroupRequest,
 ) -> LeaveGroupResponse {
+    if let Err(error) = context.check_at(ErrorLevel::Answer, PLACES) {
+        return LeaveGroupResponse::default().with_error_code(error.code());
+    }
     let now = broker.now();
     let (topics, settings) = (&broker.topics, &broker.settings);
     let groups = &mut broker.groups;
     let mut leave = |member_id: &str, instance: Option<&str>| {
-        context.check()?;
+        context.check_at(ErrorLevel::Parts, PLACES)?;
         groups.leave(
             &request.group_id,
             member_id,

@@ -8,15 +8,19 @@ use kafka_protocol::messages::metadata_response::{
 use kafka_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, TopicName};
 use uuid::Uuid;
 
+use super::context::Places;
 use super::once::once;
 use super::operations::{OF_CLUSTER, OF_TOPIC, UNTOLD};
 use super::{Context, code, text};
 use crate::broker::Broker;
+use crate::faults::ErrorLevel;
 use crate::log::Log;
 use crate::topics::{Topic, check_name};
 
-/// The version from which on the answer as a whole may have an error.
-const KNOWS_ERROR: i16 = 13;
+const PLACES: Places = Places {
+    answer_from: 13,
+    usual: ErrorLevel::Parts,
+};
 
 pub(super) fn handle(
     broker: &mut Broker,
@@ -39,14 +43,18 @@ pub(super) fn handle(
         UNTOLD
     };
     let may_create = request.allow_auto_topic_creation || context.version < 4;
-    let topics: Vec<_> = if all {
+    let topics: Vec<_> = if context.check_at(ErrorLevel::Answer, PLACES).is_err() {
+        Vec::new()
+    } else if all {
         let node = broker.node.id;
         let topics = broker.topics.iter();
         topics
-            .map(|(name, topic)| match context.check() {
-                Ok(()) => describe(node, name, topic),
-                Err(error) => refused(Some(TopicName(text(name))), topic.id, error),
-            })
+            .map(
+                |(name, topic)| match context.check_at(ErrorLevel::Parts, PLACES) {
+                    Ok(()) => describe(node, name, topic),
+                    Err(error) => refused(Some(TopicName(text(name))), topic.id, error),
+                },
+            )
             .collect()
     } else {
         let asked = request.topics.unwrap_or_default();
@@ -59,8 +67,8 @@ pub(super) fn handle(
         _ => topic,
     };
     let topics: Vec<_> = topics.into_iter().map(may_do).collect();
-    // An answer about no topic has a place for an error in its newest version only.
-    let error = if topics.is_empty() && context.version >= KNOWS_ERROR {
+    // An answer about no topic has one place for an error, in its newest version only.
+    let error = if topics.is_empty() && context.version >= PLACES.answer_from {
         code(context.check())
     } else {
         0
@@ -87,7 +95,7 @@ fn one(
 ) -> MetadataResponseTopic {
     let (node, name, id) = (broker.node.id, asked.name.clone(), asked.topic_id);
     let found = context
-        .check()
+        .check_at(ErrorLevel::Parts, PLACES)
         .and_then(|()| find(broker, asked, may_create));
     match found {
         Ok((name, topic)) => describe(node, &name, topic),

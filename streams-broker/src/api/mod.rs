@@ -12,6 +12,7 @@ mod assignments;
 mod committing;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
+mod context;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
@@ -55,7 +56,7 @@ mod txn_offset_commit;
 mod write_txn_markers;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -64,10 +65,11 @@ use kafka_protocol::messages::{ApiKey, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, StrBytes};
 use uuid::Uuid;
 
+use self::context::Context;
 use self::newer_versions::Older;
 use self::once::once;
 use self::shape::Subject;
-use crate::faults::{Faults, SeenRequest, Told};
+use crate::faults::{Faults, SeenRequest};
 use crate::log::Reader;
 use crate::server::Closed;
 use crate::shared::Shared;
@@ -102,34 +104,6 @@ impl Connection {
             .settings
             .number("connections.max.idle.ms");
         u64::try_from(idle).ok().map(Duration::from_millis)
-    }
-}
-
-/// What a handler knows beside the request.
-#[derive(Debug)]
-pub(crate) struct Context<'a> {
-    pub(crate) shared: &'a Shared,
-    pub(crate) reader: &'a Reader,
-    pub(crate) host: &'a str,
-    pub(crate) client_id: &'a str,
-    pub(crate) version: i16,
-    /// The version in which request and response are decoded and encoded: see [`newer_versions`].
-    written_as: i16,
-    /// What the decoder has no fields for.
-    beside: Bytes,
-    /// The error that is answered, by an injected fault or because a limit is reached.
-    pub(crate) refusal: Option<ResponseError>,
-    /// Whether a handler has asked for it.
-    told: AtomicBool,
-}
-
-impl Context<'_> {
-    /// Asked by handlers before they do anything.
-    fn check(&self) -> Result<(), ResponseError> {
-        self.refusal.map_or(Ok(()), |error| {
-            self.told.store(true, Ordering::Relaxed);
-            Err(error)
-        })
     }
 }
 
@@ -291,15 +265,11 @@ pub(crate) async fn answer(
         written_as: newer_versions::written_as(api, version),
         beside,
         refusal,
+        level: verdict.level,
         told: AtomicBool::new(false),
     };
     let answer = dispatch(api, &context, body, header.correlation_id).await;
-    let told = if context.told.into_inner() {
-        Told::Yes
-    } else {
-        Told::No
-    };
-    Faults::answered(&verdict, &seen, told);
+    Faults::answered(&verdict, &seen, context.told());
     let answer = answer.and_then(|answer| newer_versions::newer(api, version, answer));
     verdict.after.pass().await?;
     shared.running().await;
@@ -316,7 +286,17 @@ fn seen(
     let broker = shared.lock();
     let of_id = |id: &[u8; 16]| broker.topics.name_of(Uuid::from_bytes(*id));
     let by_id = subject.topic_ids.iter().filter_map(of_id);
-    let topics = names(subject.topics.iter().copied().chain(by_id));
+    // Clients name them once, and mean them in each fetch that follows.
+    let of_session = broker.sessions.topics(subject.session);
+    let of_session = of_session.filter_map(|topic| {
+        if topic.id.is_nil() {
+            Some(topic.name.as_str())
+        } else {
+            broker.topics.name_of(topic.id)
+        }
+    });
+    let named = subject.topics.iter().copied().chain(by_id);
+    let topics = names(named.chain(of_session));
     SeenRequest {
         api,
         version,
@@ -330,6 +310,7 @@ fn seen(
 
 /// Each name once, in the order of the request.
 fn names<'a>(named: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let named = named.filter(|name| !name.is_empty());
     once(named, |name| *name).map(str::to_owned).collect()
 }
 
@@ -455,6 +436,7 @@ mod tests {
                 written_as: newer_versions::written_as(*api, *version),
                 beside: Bytes::new(),
                 refusal: ResponseError::try_from_code(INJECTED),
+                level: None,
                 told: AtomicBool::new(false),
             };
             let mut request = samples::sample(*api, *version);

@@ -6,8 +6,15 @@ use kafka_protocol::messages::offset_delete_response::{
 };
 use kafka_protocol::messages::{OffsetDeleteRequest, OffsetDeleteResponse};
 
+use super::context::Places;
 use super::{Context, code};
 use crate::broker::Broker;
+use crate::faults::ErrorLevel;
+
+const PLACES: Places = Places {
+    answer_from: 0,
+    usual: ErrorLevel::Answer,
+};
 
 pub(super) fn handle(
     broker: &mut Broker,
@@ -15,7 +22,7 @@ pub(super) fn handle(
     request: OffsetDeleteRequest,
 ) -> OffsetDeleteResponse {
     let group = context
-        .check()
+        .check_at(ErrorLevel::Answer, PLACES)
         .and_then(|()| broker.groups.for_offset_delete(&request.group_id));
     let group = match group {
         Ok(group) => group,
@@ -26,7 +33,9 @@ pub(super) fn handle(
         let known = broker.topics.get(&topic.name);
         let partitions = topic.partitions.iter().map(|partition| {
             let index = partition.partition_index;
-            let result = if known.is_none_or(|topic| topic.log(index).is_none()) {
+            let result = if let Err(error) = context.check_at(ErrorLevel::Parts, PLACES) {
+                Err(error)
+            } else if known.is_none_or(|topic| topic.log(index).is_none()) {
                 Err(ResponseError::UnknownTopicOrPartition)
             } else if in_use {
                 Err(ResponseError::GroupSubscribedToTopic)

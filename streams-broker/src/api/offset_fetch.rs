@@ -11,17 +11,22 @@ use kafka_protocol::messages::offset_fetch_response::{
 };
 use kafka_protocol::messages::{OffsetFetchRequest, OffsetFetchResponse, TopicName};
 
+use super::context::Places;
 use super::newer_versions::{real_name, told_as};
 use super::once::once;
 use super::{Context, text};
 use crate::broker::Broker;
+use crate::faults::ErrorLevel;
 use crate::groups::Group;
 
 /// The partitions asked for, by topic; `None` asks for all.
 type Asked = Option<Vec<(TopicName, Vec<i32>)>>;
 
-/// The version from which on the answer as a whole may have an error.
-const KNOWS_ERROR: i16 = 2;
+/// From version 8 on it is not the answer but a group in it that has an error.
+const PLACES: Places = Places {
+    answer_from: 2,
+    usual: ErrorLevel::Answer,
+};
 
 /// How offsets are asked for.
 struct Question<'a> {
@@ -40,7 +45,7 @@ pub(super) fn handle(
     };
     if context.version >= 8 {
         let groups = once(request.groups, |asked| asked.group_id.clone()).map(|asked| {
-            if let Err(error) = context.check() {
+            if let Err(error) = context.check_at(ErrorLevel::Answer, PLACES) {
                 let refused = OffsetFetchResponseGroup::default().with_group_id(asked.group_id);
                 return refused.with_error_code(error.code());
             }
@@ -65,7 +70,7 @@ pub(super) fn handle(
         });
         return OffsetFetchResponse::default().with_groups(groups.collect());
     }
-    if let (Err(error), KNOWS_ERROR..) = (context.check(), context.version) {
+    if let Err(error) = context.check_at(ErrorLevel::Answer, PLACES) {
         return OffsetFetchResponse::default().with_error_code(error.code());
     }
     let topics = request.topics.map(|topics| {
@@ -98,8 +103,8 @@ impl Question<'_> {
         let topics = asked.map_or_else(all, each_once).into_iter();
         let topics = topics.map(|(asked, partitions)| {
             let name = real_name(broker, version, &asked).ok_or(ResponseError::UnknownTopicId);
-            // The first version has no other place for an error.
-            let name = self.context.check().and(name);
+            let checked = self.context.check_at(ErrorLevel::Parts, PLACES);
+            let name = checked.and(name);
             let found = partitions.into_iter().map(|partition| match &name {
                 Ok(name) => find_one(group, name, partition, self.stable),
                 Err(error) => nothing(partition).with_error_code(error.code()),

@@ -6,7 +6,7 @@ use kafka_protocol::messages::ApiKey;
 use super::shape::{next_field, shape};
 
 /// A request that has elements in its arrays, found by decoding what a shape allows: every count is 1, every number
-/// and character 0 or a letter.
+/// and character 0 or a letter, every resource a topic.
 pub(super) fn sample(api: ApiKey, version: i16) -> Vec<u8> {
     tagged_sample(api, version, &[0])
 }
@@ -30,8 +30,8 @@ fn write(shape: &str, version: i16, tags: Option<&[u8]>, is_structure: bool, byt
             continue;
         }
         match field.kind {
-            "s" | "t" | "g" | "x" | "k" if flexible => bytes.extend([2, b'x']),
-            "s" | "t" | "g" | "x" | "k" => bytes.extend([0, 1, b'x']),
+            "s" | "t" | "g" | "x" | "k" | "r" if flexible => bytes.extend([2, b'x']),
+            "s" | "t" | "g" | "x" | "k" | "r" => bytes.extend([0, 1, b'x']),
             "b" if flexible => bytes.extend([2, 7]),
             "b" => bytes.extend([0, 0, 0, 1, 7]),
             "[" | "{" => {
@@ -43,6 +43,9 @@ fn write(shape: &str, version: i16, tags: Option<&[u8]>, is_structure: bool, byt
                 write(field.inner, version, tags, true, bytes);
             }
             "v" => bytes.push(0),
+            "f" | "e" => bytes.extend([0; 4]),
+            // A topic.
+            "y" => bytes.push(2),
             "i" => bytes.extend([0; 16]),
             number => bytes.extend(vec![0; number.parse().unwrap()]),
         }

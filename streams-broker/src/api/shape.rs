@@ -9,12 +9,15 @@
 //! 10. From its flexible version on, lengths are varints and every structure ends with tagged fields.
 //!
 //! Strings that say what a request is about have letters of their own, for faults that strike by it: `t` a topic, `i` a
-//! topic's id of 16 bytes, `g` a group, `x` a transactional id, `k` a key of one of these two. Where `kafka-protocol` knows
-//! no field there are letters, too: `v` is a transaction's version, of one byte, and `c` where an answer lacks a truth.
+//! topic's id of 16 bytes, `g` a group, `x` a transactional id, `k` a key of one of these two, `y` a resource's type of one
+//! byte and `r` its name, `f` a fetch session's id and `e` its epoch, of 4 bytes. Where `kafka-protocol` knows no field
+//! there are letters, too: `v` is a transaction's version, of one byte, and `c` where an answer lacks a truth.
 
 use std::ops::Range;
 
 use kafka_protocol::messages::ApiKey;
+
+use crate::sessions::SessionClaim;
 
 /// Elements of all arrays of a request together. One takes a byte in the frame, and a hundred and more when decoded.
 const MOST_ELEMENTS: usize = 1_000_000;
@@ -25,7 +28,7 @@ pub(super) fn shape(api: ApiKey) -> Option<(i16, &'static str)> {
         ApiKey::Produce => (9, "x 2 4 [t@-12 i@13- [4 b]]"),
         ApiKey::Fetch => (
             12,
-            "4@-14 4 4 4 1 4@7- 4@7- [t@-12 i@13- [4 4@9- 8 4@12- 8@5- 4]] [s@-12 16@13- {4}]@7- s@11-",
+            "4@-14 4 4 4 1 f@7- e@7- [t@-12 i@13- [4 4@9- 8 4@12- 8@5- 4]] [s@-12 16@13- {4}]@7- s@11-",
         ),
         ApiKey::ListOffsets => (6, "4 1@2- [t [4 4@4- 8]] 4@10-"),
         ApiKey::Metadata => (9, "[i@10- t] 1@4- 1@8-10 1@8-"),
@@ -48,18 +51,18 @@ pub(super) fn shape(api: ApiKey) -> Option<(i16, &'static str)> {
         ApiKey::AddOffsetsToTxn => (3, "x 8 2 g"),
         ApiKey::EndTxn => (3, "x 8 2 1"),
         ApiKey::TxnOffsetCommit => (3, "x g 8 2 4@3- s@3- s@3- [t [4 8 4@2- s]]"),
-        ApiKey::DescribeConfigs => (4, "[1 s {s}] 1 1@3-"),
+        ApiKey::DescribeConfigs => (4, "[y r {s}] 1 1@3-"),
         ApiKey::CreatePartitions => (2, "[t 4 [{4}]] 4 1"),
         ApiKey::DeleteGroups => (2, "{g}"),
         // Never flexible.
         ApiKey::OffsetDelete => (i16::MAX, "g [t [4]]"),
         ApiKey::ConsumerGroupHeartbeat => (0, "g s 4 s s 4 {t} s@1- s [i {4}]"),
         ApiKey::ConsumerGroupDescribe => (0, "{g} 1"),
-        ApiKey::AlterConfigs => (2, "[1 s [s s]] 1"),
+        ApiKey::AlterConfigs => (2, "[y r [s s]] 1"),
         ApiKey::DescribeLogDirs => (2, "[t {4}]"),
         ApiKey::ElectLeaders => (2, "1@1- [t {4}] 4"),
         ApiKey::ListConfigResources => (0, "{1}@1-"),
-        ApiKey::IncrementalAlterConfigs => (1, "[1 s [s 1 s]] 1"),
+        ApiKey::IncrementalAlterConfigs => (1, "[y r [s 1 s]] 1"),
         ApiKey::DescribeCluster => (0, "1 1@1- 1@2-"),
         ApiKey::DescribeTopicPartitions => (0, "[t] 4 (s 4)"),
         ApiKey::DescribeProducers => (0, "[t {4}]"),
@@ -69,6 +72,10 @@ pub(super) fn shape(api: ApiKey) -> Option<(i16, &'static str)> {
         _ => return None,
     })
 }
+
+/// The types of resources that a request may be about, among those that have configurations.
+const TOPIC: u8 = 2;
+const GROUP: u8 = 32;
 
 /// The lowest tagged fields, so many, are refused: the decoder knows them, and reads them by their types instead of the
 /// lengths that they state. They are for replicas, of which there are none; clients leave them out.
@@ -87,6 +94,8 @@ pub(super) struct Subject<'a> {
     pub(super) topic_ids: Vec<[u8; 16]>,
     pub(super) groups: Vec<&'a str>,
     pub(super) transactional_ids: Vec<&'a str>,
+    /// The fetch session that it is of; zeroes if it is of none.
+    pub(super) session: SessionClaim,
 }
 
 /// Where in a flexible message the fields of these letters are (`t` with its length). `None` if its lengths and counts don't
@@ -128,6 +137,8 @@ struct Walk<'a> {
     refused_tags: usize,
     /// How many more elements of arrays there may be.
     elements: usize,
+    /// The type of the resource of which the name comes next.
+    resource: u8,
 }
 
 /// One field of a shape.
@@ -210,6 +221,7 @@ impl<'a> Walk<'a> {
             places: Vec::new(),
             refused_tags: 0,
             elements: MOST_ELEMENTS,
+            resource: 0,
         }
     }
 
@@ -291,7 +303,7 @@ impl<'a> Walk<'a> {
 
     fn skip_field(&mut self, field: &Field<'_>) -> Option<()> {
         match field.kind {
-            "s" | "t" | "g" | "x" | "k" => {
+            "s" | "t" | "g" | "x" | "k" | "r" => {
                 let length = self.count(Self::short)?;
                 let bytes = self.skip(length)?;
                 self.note(field.kind, bytes);
@@ -314,6 +326,9 @@ impl<'a> Walk<'a> {
                 self.elements = self.elements.checked_sub(count)?;
                 (0..count).try_for_each(|_| self.fields(field.inner, field.kind == "["))
             }
+            "f" => self.int().map(|id| self.subject.session.id = id),
+            "e" => self.int().map(|epoch| self.subject.session.epoch = epoch),
+            "y" => self.byte().map(|kind| self.resource = kind),
             "v" => self.byte().map(|_| ()),
             "c" => Some(()),
             number => self.skip(number.parse().ok()?).map(|_| ()),
@@ -328,10 +343,11 @@ impl<'a> Walk<'a> {
         else {
             return;
         };
-        if kind == "t" {
+        let resource = (kind == "r").then_some(self.resource);
+        if kind == "t" || resource == Some(TOPIC) {
             self.subject.topics.push(name);
         }
-        if matches!(kind, "g" | "k") {
+        if matches!(kind, "g" | "k") || resource == Some(GROUP) {
             self.subject.groups.push(name);
         }
         if matches!(kind, "x" | "k") {

@@ -41,7 +41,8 @@ struct Arguments {
     /// Something that goes wrong; may be repeated. First what: fail=ERROR, delay=MILLISECONDS, delay-answer=MILLISECONDS,
     /// cut-before or cut-after (the request takes effect). Then with which requests, all of them if nothing is said:
     /// api=KIND, client-id=ID, topic=NAME, group=ID, transactional-id=ID; and of these nth=N, first=N, after=N, or one-in=N
-    /// by chance (the same ones in each run; seed=N for others).
+    /// by chance (the same ones in each run; seed=N for others). Where an answer has two places for an error, level=answer
+    /// is the answer as a whole, and level=parts its topics, partitions or members.
     #[arg(long = "fault", value_name = "WHAT[,WHICH]…")]
     faults: Vec<Fault>,
 }
@@ -52,6 +53,7 @@ const EXAMPLES: &str = "Examples:
   embedded-kafka --listen 127.0.0.1:0 --setting auto.create.topics.enable=false
   embedded-kafka --fault cut-after,api=EndTxn,nth=2   the second commit's answer is lost
   embedded-kafka --fault fail=NOT_LEADER_OR_FOLLOWER,api=Produce,topic=input,one-in=10
+  embedded-kafka --fault fail=FETCH_SESSION_ID_NOT_FOUND,api=Fetch,level=answer,nth=3
   RUST_LOG=streams_broker=trace embedded-kafka        every request, on standard error
   kcat -b 127.0.0.1:9092 -L                           look on";
 

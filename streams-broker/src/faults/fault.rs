@@ -55,6 +55,15 @@ pub(super) enum Harm {
     CutAfter,
 }
 
+/// Where in an answer an injected error is, if there are two places for one; see [`Fault::level`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorLevel {
+    /// The answer as a whole, or a group in it.
+    Answer,
+    /// Each topic, partition or member in it.
+    Parts,
+}
+
 /// Something that goes wrong with requests of one kind, or of any; given to [`EmbeddedKafka::inject`].
 ///
 /// A fault says what happens, then to which requests. Without more it strikes each request of the kind; an [`ApiKey`] says
@@ -86,6 +95,7 @@ pub(super) enum Harm {
 pub struct Fault {
     pub(super) harm: Harm,
     pub(super) which: Which,
+    pub(super) level: Option<ErrorLevel>,
     api: Option<ApiKey>,
     client_id: Option<String>,
     topic: Option<String>,
@@ -98,6 +108,7 @@ impl Fault {
         Self {
             harm,
             which: Which::Each,
+            level: None,
             api: api.into(),
             client_id: None,
             topic: None,
@@ -119,8 +130,9 @@ impl Fault {
 
     /// Requests of this kind are answered with a Kafka error and have no effect.
     ///
-    /// Where an answer has a code a topic, a partition or a group, each gets it. One without a place for a code is served,
-    /// and does not count as struck: see [`Injected::struck`](crate::Injected::struck).
+    /// Where an answer has a code a topic, a partition or a group, each gets it; some may have it as a whole, too: see
+    /// [`level`](Self::level). One without a place for a code is served, and does not count as struck: see
+    /// [`Injected::struck`](crate::Injected::struck).
     ///
     /// An error is told by its name. By its number it is [`ErrorCode::try_from_code`](crate::ErrorCode::try_from_code),
     /// which has none for 0, and [`ErrorCode::Unknown`](crate::ErrorCode::Unknown) for one that Kafka hasn't: to see what a
@@ -135,6 +147,37 @@ impl Fault {
     /// ```
     pub fn fail(api: impl Into<Option<ApiKey>>, error: ErrorCode) -> Self {
         Self::new(api, Harm::Fail(error))
+    }
+
+    /// Where in the answer an error of [`fail`](Self::fail) is, with kinds of requests that have two places for one:
+    ///
+    /// | | [`Answer`](ErrorLevel::Answer) | [`Parts`](ErrorLevel::Parts) | else |
+    /// |---|---|---|---|
+    /// | Fetch, from version 7 on | the answer | its partitions | partitions |
+    /// | Metadata, from version 13 on | the answer | its topics | topics, if there are any |
+    /// | LeaveGroup, from version 3 on | the answer | its members | members |
+    /// | OffsetFetch, from version 2 on | the answer, from version 8 on its groups | partitions | the answer, its groups |
+    /// | OffsetDelete | the answer | its partitions | the answer |
+    ///
+    /// Where there is one place, the error is there whatever is said.
+    ///
+    /// ```
+    /// use streams_broker::{ApiKey, EmbeddedKafka, ErrorCode, ErrorLevel, Fault};
+    ///
+    /// # fn main() -> Result<(), streams_broker::Error> {
+    /// let kafka = EmbeddedKafka::start()?;
+    /// // The broker has forgotten the consumer's fetch session, which is opened again.
+    /// let forgotten = Fault::fail(ApiKey::Fetch, ErrorCode::FetchSessionIdNotFound);
+    /// kafka.inject(forgotten.level(ErrorLevel::Answer).nth(3));
+    /// // An offset of a transaction that is still open.
+    /// let unstable = Fault::fail(ApiKey::OffsetFetch, ErrorCode::UnstableOffsetCommit);
+    /// kafka.inject(unstable.level(ErrorLevel::Parts).first(2));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn level(mut self, level: ErrorLevel) -> Self {
+        self.level = Some(level);
+        self
     }
 
     /// Requests of this kind wait so long before they take effect.
@@ -201,7 +244,7 @@ impl Fault {
         self
     }
 
-    /// Only requests that name this topic.
+    /// Only requests that name this topic, or are fetches of a session that has it.
     pub fn topic(mut self, topic: impl Into<String>) -> Self {
         self.topic = Some(topic.into());
         self

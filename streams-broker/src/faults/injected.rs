@@ -138,6 +138,7 @@ impl Injected {
             // One error is answered, the first fault's. Whether it strikes is known when the answer is there.
             if verdict.error.is_none() {
                 verdict.error = Some(code);
+                verdict.level = self.inner.fault.level;
                 verdict.failing.push(self.clone());
             }
             return;

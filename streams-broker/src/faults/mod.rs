@@ -12,7 +12,7 @@ mod verdict;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use self::fault::Fault;
+pub use self::fault::{ErrorLevel, Fault};
 pub use self::injected::Injected;
 pub use self::seen::SeenRequest;
 use self::seen::Traffic;

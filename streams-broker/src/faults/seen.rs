@@ -20,8 +20,8 @@ pub struct SeenRequest {
     pub client_id: String,
     /// The broker's clock when it arrived, in milliseconds since the Unix epoch.
     pub at: i64,
-    /// The topics that it names, each once, by name also where the request has their ids. A request for all topics names
-    /// none.
+    /// The topics that it names, each once, by name also where the request has their ids. A fetch that goes on with a
+    /// session is about the session's topics, too, which it need not name again. A request for all topics names none.
     pub topics: Vec<String>,
     /// The groups that it names. FindCoordinator's keys are here and in `transactional_ids`, whichever they are.
     pub groups: Vec<String>,

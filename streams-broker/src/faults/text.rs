@@ -7,21 +7,21 @@ use std::time::Duration;
 use kafka_protocol::ResponseError as ErrorCode;
 use kafka_protocol::messages::ApiKey;
 
-use super::fault::{Fault, Harm};
+use super::fault::{ErrorLevel, Fault, Harm};
 use crate::embedded::Error;
 
 const HARMS: &str =
     "fail=ERROR, delay=MILLISECONDS, delay-answer=MILLISECONDS, cut-before or cut-after";
 /// Of these there may be one.
 const COUNTS: [&str; 4] = ["nth", "first", "after", "one-in"];
-const SELECTORS: &str = "api=KIND, nth=N, first=N, after=N, one-in=N, seed=N, client-id=ID, topic=NAME, group=ID or \
-                         transactional-id=ID";
+const SELECTORS: &str = "api=KIND, nth=N, first=N, after=N, one-in=N, seed=N, client-id=ID, topic=NAME, group=ID, \
+                         transactional-id=ID or level=LEVEL";
 
 /// What goes wrong, and which requests it is about, separated by commas; each but the first is one of a fault's methods.
 ///
 /// ```
 /// use std::time::Duration;
-/// use streams_broker::{ApiKey, ErrorCode, Fault};
+/// use streams_broker::{ApiKey, ErrorCode, ErrorLevel, Fault};
 ///
 /// # fn main() -> Result<(), streams_broker::Error> {
 /// let lost: Fault = "cut-after,api=EndTxn,nth=2".parse()?;
@@ -29,6 +29,9 @@ const SELECTORS: &str = "api=KIND, nth=N, first=N, after=N, one-in=N, seed=N, cl
 /// let refused: Fault = "fail=NOT_LEADER_OR_FOLLOWER,api=Produce,topic=orders,one-in=10,seed=7".parse()?;
 /// let expected = Fault::fail(ApiKey::Produce, ErrorCode::NotLeaderOrFollower);
 /// assert_eq!(refused, expected.topic("orders").one_in(10, 7));
+/// let forgotten: Fault = "fail=FETCH_SESSION_ID_NOT_FOUND,api=Fetch,level=answer".parse()?;
+/// let expected = Fault::fail(ApiKey::Fetch, ErrorCode::FetchSessionIdNotFound);
+/// assert_eq!(forgotten, expected.level(ErrorLevel::Answer));
 /// let slow: Fault = "delay=250,client-id=slow".parse()?;
 /// assert_eq!(slow, Fault::delay(None, Duration::from_millis(250)).client_id("slow"));
 /// # Ok(())
@@ -71,6 +74,7 @@ impl FromStr for Fault {
                 "topic" => fault.topic(value),
                 "group" => fault.group(value),
                 "transactional-id" => fault.transactional_id(value),
+                "level" => fault.level(level(value)?),
                 other => {
                     let found = format_args!("{other:?}");
                     return Err(unclear("which requests", SELECTORS, found));
@@ -113,6 +117,17 @@ fn api(name: &str) -> Result<ApiKey, Error> {
     let found = all.find(|api| plain(&format!("{api:?}")) == plain(name));
     let expected = "the name that the protocol has for it, as Produce or EndTxn";
     found.ok_or_else(|| unclear("the kind of requests", expected, format_args!("{name:?}")))
+}
+
+fn level(name: &str) -> Result<ErrorLevel, Error> {
+    match name {
+        "answer" => Ok(ErrorLevel::Answer),
+        "parts" => Ok(ErrorLevel::Parts),
+        _ => {
+            let found = format_args!("{name:?}");
+            Err(unclear("the level of an error", "answer or parts", found))
+        }
+    }
 }
 
 fn error_code(name: &str) -> Result<ErrorCode, Error> {
@@ -158,6 +173,14 @@ mod tests {
                 "fail=UNKNOWN_TOPIC_OR_PARTITION,seed=5,one-in=9",
                 Fault::fail(None, ErrorCode::UnknownTopicOrPartition).one_in(9, 5),
             ),
+            (
+                "fail=FETCH_SESSION_ID_NOT_FOUND,level=answer",
+                Fault::fail(None, ErrorCode::FetchSessionIdNotFound).level(ErrorLevel::Answer),
+            ),
+            (
+                "fail=UNSTABLE_OFFSET_COMMIT,level=parts",
+                Fault::fail(None, ErrorCode::UnstableOffsetCommit).level(ErrorLevel::Parts),
+            ),
         ] {
             assert_eq!(text.parse::<Fault>()?, expected, "{text}");
         }
@@ -178,6 +201,7 @@ mod tests {
             ("cut-after,when=now", "found \"when\""),
             ("cut-after,nth=-1", "a whole number"),
             ("cut-after,one-in=3,nth=1", "another: nth"),
+            ("fail=1,level=top", "answer or parts"),
             ("cut-after,one-in=3,seed=x", "a whole number"),
         ] {
             let refusal = refusal(text);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use kafka_protocol::ResponseError;
 use tokio::sync::watch;
 
+use super::fault::ErrorLevel;
 use super::injected::Injected;
 use crate::server::Closed;
 
@@ -42,6 +43,8 @@ impl Way {
 pub(crate) struct Verdict {
     /// Answered instead of what the request asks for.
     pub(crate) error: Option<ResponseError>,
+    /// Where in the answer, if the fault says so.
+    pub(crate) level: Option<ErrorLevel>,
     /// Before the request takes effect.
     pub(crate) before: Way,
     /// Between its effect and its answer.

@@ -6,4 +6,5 @@ mod copying;
 mod faults;
 mod groups;
 mod records;
+mod strikes;
 mod transactions;

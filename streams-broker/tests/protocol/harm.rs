@@ -9,9 +9,8 @@ use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    ApiVersionsRequest, EndTxnRequest, FetchRequest, GroupId, MetadataRequest, OffsetFetchRequest,
+    ApiVersionsRequest, EndTxnRequest, GroupId, MetadataRequest, OffsetFetchRequest,
     ProduceRequest, ProducerId, TopicName, TransactionalId,
-    fetch_request::{FetchPartition, FetchTopic},
 };
 use streams_broker::{ApiKey, EmbeddedKafka, ErrorCode, Fault};
 
@@ -238,25 +237,6 @@ fn a_held_request_takes_effect_though_its_client_is_gone() {
     while end(&kafka) == 0 {
         assert!(Instant::now() < deadline, "the request was lost");
     }
-}
-
-#[test]
-fn a_fetch_by_topic_id_is_struck_by_the_topics_name() {
-    let kafka = start();
-    kafka.create_topic("other", 1).unwrap();
-    kafka.inject(Fault::fail(ApiKey::Fetch, ErrorCode::UnknownTopicOrPartition).topic("other"));
-    let mut wire = wire(&kafka);
-    let metadata = wire.ask(12, MetadataRequest::default().with_topics(None));
-    let mut codes = Vec::new();
-    for topic in &metadata.topics {
-        let partition = FetchPartition::default().with_partition_max_bytes(1);
-        let topic = FetchTopic::default()
-            .with_topic_id(topic.topic_id)
-            .with_partitions(vec![partition]);
-        let request = FetchRequest::default().with_topics(vec![topic]);
-        codes.push(wire.ask(16, request).responses[0].partitions[0].error_code);
-    }
-    assert_eq!(codes, [3, 0], "`other` comes before `t`");
 }
 
 #[test]

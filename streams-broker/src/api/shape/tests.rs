@@ -93,6 +93,33 @@ fn a_request_says_what_it_is_about() {
     assert_eq!(about(ApiKey::OffsetFetch, 8), (1, 0, 1, 0));
     assert_eq!(about(ApiKey::FindCoordinator, 4), (0, 0, 1, 1));
     assert_eq!(about(ApiKey::Heartbeat, 0), (0, 0, 1, 0));
+    for api in [
+        ApiKey::DescribeConfigs,
+        ApiKey::AlterConfigs,
+        ApiKey::IncrementalAlterConfigs,
+    ] {
+        assert_eq!(about(api, 1), (1, 0, 0, 0), "{api:?}");
+    }
+}
+
+#[test]
+fn a_resource_is_of_its_kind() {
+    let about = |kind| {
+        // One resource, called x, with no names of configurations.
+        let body = [0, 0, 0, 1, kind, 0, 1, b'x', 0, 0, 0, 0, 0];
+        let subject = subject(ApiKey::DescribeConfigs, 1, &body).unwrap();
+        (subject.topics.len(), subject.groups.len())
+    };
+    assert_eq!([2, 32, 4].map(about), [(1, 0), (0, 1), (0, 0)]);
+}
+
+#[test]
+fn a_fetch_says_its_session() {
+    let mut body = vec![0; 17];
+    body.extend([0, 0, 0, 7, 0, 0, 0, 9]);
+    body.extend([0; 8]);
+    let session = subject(ApiKey::Fetch, 7, &body).unwrap().session;
+    assert_eq!((session.id, session.epoch), (7, 9));
 }
 
 #[test]

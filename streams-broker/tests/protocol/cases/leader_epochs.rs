@@ -18,7 +18,7 @@ use kafka_protocol::messages::{
 use uuid::Uuid;
 
 use crate::kafka::{Own, own};
-use crate::wire::{Wire, batch, patiently, text, unique};
+use crate::wire::{Wire, batch, now, patiently, text, unique};
 
 const FENCED: i16 = 74;
 const UNKNOWN: i16 = 75;
@@ -54,14 +54,24 @@ impl Restarted {
         assert_eq!(wire.produce(Some(&id), &topic, 0, &open), (0, 2));
         broker.restart();
         let mut wire = Wire::to(broker.address());
+        next_millisecond();
         let one = batch((-1, -1), -1, 1, false);
         let written = patiently(&[3, 5, 6], || wire.produce(None, &topic, 0, &one));
         assert_eq!(written, (0, 3));
+        next_millisecond();
         let ended = patiently(&[14, 15, 16, 51], || (wire.end(&id, producer, true), ()));
         assert_eq!(ended.0, 0);
         wire.until_stable(&topic, 0, 5);
         patiently(&[3, 5, 6], || (wire.list(&topic, 1, -1).0, ()));
         Some(Restarted { broker, topic })
+    }
+}
+
+/// So that nothing has the time of what was written before.
+fn next_millisecond() {
+    let before = now();
+    while now() <= before {
+        std::thread::yield_now();
     }
 }
 

@@ -47,6 +47,7 @@ pub(crate) fn patiently<T>(not: &[i16], mut ask: impl FnMut() -> (i16, T)) -> (i
 pub(crate) struct Wire {
     stream: TcpStream,
     asked: i32,
+    client_id: &'static str,
 }
 
 impl Wire {
@@ -58,9 +59,17 @@ impl Wire {
         let mut wire = Self {
             stream: TcpStream::connect(address).unwrap(),
             asked: 0,
+            client_id: "wire",
         };
+        // A frame is written in two pieces, and the second one does not wait for the first.
+        wire.stream.set_nodelay(true).unwrap();
         wire.patience(PATIENCE);
         wire
+    }
+
+    /// The same with another `client.id`.
+    pub(crate) fn named(self, client_id: &'static str) -> Self {
+        Self { client_id, ..self }
     }
 
     pub(crate) fn ask<R: Request>(&mut self, version: i16, request: R) -> R::Response {
@@ -85,7 +94,7 @@ impl Wire {
             .with_request_api_key(key)
             .with_request_api_version(version)
             .with_correlation_id(self.asked)
-            .with_client_id(Some(text("wire")));
+            .with_client_id(Some(text(self.client_id)));
         let mut frame = BytesMut::new();
         header.encode(&mut frame, header_version).unwrap();
         frame.extend_from_slice(body);
