@@ -181,6 +181,21 @@ impl TestCluster {
         !matches!(*self.broker(), Broker::Embedded(_))
     }
 
+    /// Lets this time pass for the broker: the embedded one's clock is moved, others need it.
+    ///
+    /// # Panics
+    ///
+    /// When the cluster is not its own.
+    pub fn let_pass(&self, time: Duration) {
+        match &*self.broker() {
+            Broker::External => panic!("nobody knows what else a cluster that was there is for"),
+            Broker::Embedded(kafka) => kafka.advance_clock(time),
+            Broker::Jvm(_) => std::thread::sleep(time),
+            #[cfg(feature = "docker")]
+            Broker::Docker(_) => std::thread::sleep(time),
+        }
+    }
+
     /// Stops the broker in order and starts it again with its data, and returns when it answers. Of several nodes it is one,
     /// another one each time.
     ///

@@ -8,6 +8,7 @@ mod wire;
 
 mod kafka {
     use std::sync::OnceLock;
+    use std::time::Duration;
 
     use streams_tests::TestCluster;
 
@@ -27,15 +28,20 @@ mod kafka {
     #[derive(Debug)]
     pub(crate) struct Own(TestCluster);
 
-    /// Starts one, unless the cases run on a cluster that was there before.
-    pub(crate) fn own() -> Option<Own> {
-        let cluster = TestCluster::start();
+    /// Starts one with these settings, unless the cases run on a cluster that was there before.
+    pub(crate) fn own(settings: &[(&str, &str)]) -> Option<Own> {
+        let cluster = TestCluster::start_with(settings);
         cluster.is_own().then_some(Own(cluster))
     }
 
     impl Own {
         pub(crate) fn address(&self) -> &str {
             self.0.bootstrap_servers()
+        }
+
+        /// Lets this time pass.
+        pub(crate) fn let_pass(&self, time: Duration) {
+            self.0.let_pass(time);
         }
 
         /// Restarts it with its data.

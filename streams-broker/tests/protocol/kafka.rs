@@ -2,7 +2,16 @@
 
 use std::sync::OnceLock;
 
-use streams_broker::EmbeddedKafka;
+use std::time::Duration;
+
+use streams_broker::{Builder, EmbeddedKafka};
+
+/// How long an ended transaction waits for its markers, as in Apache Kafka, where it takes 1 to 25 ms.
+const MARKER_DELAY: Duration = Duration::from_millis(5);
+
+fn builder() -> Builder {
+    EmbeddedKafka::builder().marker_delay(MARKER_DELAY)
+}
 
 /// Where it is reached.
 pub(crate) fn address() -> &'static str {
@@ -10,7 +19,7 @@ pub(crate) fn address() -> &'static str {
     let (_, address) = KAFKA.get_or_init(|| match std::env::var("KAFKA_BOOTSTRAP_SERVERS") {
         Ok(address) => (None, address),
         Err(_) => {
-            let kafka = EmbeddedKafka::builder()
+            let kafka = builder()
                 .setting("log.retention.check.interval.ms", "500")
                 .start()
                 .unwrap();
@@ -25,15 +34,24 @@ pub(crate) fn address() -> &'static str {
 #[derive(Debug)]
 pub(crate) struct Own(EmbeddedKafka);
 
-/// Starts one, unless the cases run on a broker that was there before.
-pub(crate) fn own() -> Option<Own> {
+/// Starts one with these settings, unless the cases run on a broker that was there before.
+pub(crate) fn own(settings: &[(&str, &str)]) -> Option<Own> {
     let is_other = std::env::var_os("KAFKA_BOOTSTRAP_SERVERS").is_some();
-    (!is_other).then(|| Own(EmbeddedKafka::start().unwrap()))
+    let settings = settings.iter();
+    let builder = settings.fold(builder(), |builder, (name, value)| {
+        builder.setting(*name, *value)
+    });
+    (!is_other).then(|| Own(builder.start().unwrap()))
 }
 
 impl Own {
     pub(crate) fn address(&self) -> &str {
         self.0.bootstrap_servers()
+    }
+
+    /// Lets this time pass: its clock is moved.
+    pub(crate) fn let_pass(&self, time: Duration) {
+        self.0.advance_clock(time);
     }
 
     /// Restarts it with its data.

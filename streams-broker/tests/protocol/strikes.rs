@@ -34,6 +34,13 @@ fn wire(kafka: &EmbeddedKafka) -> Wire {
     Wire::to(kafka.bootstrap_servers())
 }
 
+/// One with this `client.id`.
+fn named(kafka: &EmbeddedKafka, client_id: &'static str) -> Wire {
+    let mut wire = wire(kafka);
+    wire.client_id = client_id;
+    wire
+}
+
 fn topic_name(name: &str) -> TopicName {
     TopicName(text(name))
 }
@@ -131,7 +138,7 @@ fn requests_are_struck_by_their_client() {
     let refused = Fault::fail(ApiKey::Produce, ErrorCode::NotLeaderOrFollower);
     let refused = kafka.inject(refused.client_id("b").nth(2));
     let records = batch((-1, -1), -1, 1, false);
-    let mut clients = ["a", "b"].map(|id| wire(&kafka).named(id));
+    let mut clients = ["a", "b"].map(|id| named(&kafka, id));
     let mut told = Vec::new();
     for _ in 0..3 {
         for client in &mut clients {
@@ -298,7 +305,7 @@ fn offsets_are_not_deleted_at_the_level_that_the_fault_says() {
 #[test]
 fn what_was_asked_is_told_by_kind_client_and_time() {
     let kafka = start();
-    let mut clients = ["a", "b"].map(|id| wire(&kafka).named(id));
+    let mut clients = ["a", "b"].map(|id| named(&kafka, id));
     let hour = Duration::from_secs(3_600);
     for client in &mut clients {
         client.ask(12, MetadataRequest::default().with_topics(None));

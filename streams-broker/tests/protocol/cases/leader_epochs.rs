@@ -36,7 +36,7 @@ struct Restarted {
 
 impl Restarted {
     fn new() -> Option<Self> {
-        let broker = own()?;
+        let broker = own(&[])?;
         let mut wire = Wire::to(broker.address());
         let topic = unique("epochs");
         assert_eq!(wire.create(&topic, 3, 1, &[]), 0);

@@ -47,7 +47,7 @@ pub(crate) fn patiently<T>(not: &[i16], mut ask: impl FnMut() -> (i16, T)) -> (i
 pub(crate) struct Wire {
     stream: TcpStream,
     asked: i32,
-    client_id: &'static str,
+    pub(crate) client_id: &'static str,
 }
 
 impl Wire {
@@ -65,11 +65,6 @@ impl Wire {
         wire.stream.set_nodelay(true).unwrap();
         wire.patience(PATIENCE);
         wire
-    }
-
-    /// The same with another `client.id`.
-    pub(crate) fn named(self, client_id: &'static str) -> Self {
-        Self { client_id, ..self }
     }
 
     pub(crate) fn ask<R: Request>(&mut self, version: i16, request: R) -> R::Response {
