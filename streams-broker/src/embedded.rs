@@ -1,13 +1,14 @@
 //! [`EmbeddedKafka`]: the broker with a runtime and a thread of its own, and the builder that starts it.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
+use crate::addresses::{Advertised, listen, warn_beyond_loopback};
 use crate::broker::{Broker, Limits, Node};
 use crate::clock::millis;
 use crate::faults::Fault;
@@ -36,6 +37,14 @@ pub enum Error {
         address: String,
         /// What the system said.
         source: io::Error,
+    },
+    /// An address that clients cannot be told.
+    #[error("cannot tell clients to connect to {address:?}: {reason}")]
+    Advertised {
+        /// The address that was given.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The broker's threads could not be started.
     #[error("cannot start the broker's threads: {0}")]
@@ -79,6 +88,7 @@ type Configs = Vec<(String, String)>;
 #[must_use = "a builder does nothing until `start` is called"]
 pub struct Builder {
     listen: String,
+    advertised: Option<String>,
     topics: Vec<(String, i32, Configs)>,
     settings: Vec<(String, String)>,
     marker_delay: Duration,
@@ -93,6 +103,26 @@ impl Builder {
     /// The address to listen on, `host:port`; port 0 takes a free one. Default `127.0.0.1:0`.
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.listen = address.into();
+        self
+    }
+
+    /// The address that clients are told to connect to, `host:port`, as Apache Kafka's `advertised.listeners` says it;
+    /// port 0 is the port that is listened on. By default it is the address that is listened on, and `127.0.0.1` where that
+    /// is `0.0.0.0`, which only clients on this machine reach.
+    ///
+    /// ```no_run
+    /// # use streams_broker::EmbeddedKafka;
+    /// # fn main() -> Result<(), streams_broker::Error> {
+    /// // For clients in containers, which know this machine by another name.
+    /// let kafka = EmbeddedKafka::builder()
+    ///     .listen("0.0.0.0:9092")
+    ///     .advertised_listener("host.docker.internal:9092")
+    ///     .start()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn advertised_listener(mut self, address: impl Into<String>) -> Self {
+        self.advertised = Some(address.into());
         self
     }
 
@@ -215,15 +245,20 @@ impl Builder {
             source,
         };
         let (listener, address) = listen(&self.listen).map_err(refused)?;
-        if !address.ip().is_loopback() {
-            tracing::warn!(%address, "listening beyond this machine, without any access control");
-        }
+        let advertised = match &self.advertised {
+            None => Advertised::same_as(address),
+            Some(told) => Advertised::parse(told, address).map_err(|reason| Error::Advertised {
+                address: told.clone(),
+                reason,
+            })?,
+        };
+        warn_beyond_loopback(address, &advertised);
+        let bootstrap_servers = advertised.server();
         let node = Node {
             id: settings.int("broker.id"),
-            host: advertised_host(address),
-            port: address.port(),
+            host: advertised.host,
+            port: advertised.port,
         };
-        let bootstrap_servers = server_name(&node);
         let shared = Arc::new(Shared::new(Broker::new(
             node,
             settings,
@@ -239,35 +274,11 @@ impl Builder {
             // Its handle is in `EmbeddedKafka::faults`.
             let _ = shared.faults.inject(fault);
         }
-        let kafka = EmbeddedKafka::run(listener, shared, bootstrap_servers)?;
+        let kafka = EmbeddedKafka::run((listener, address), shared, bootstrap_servers)?;
         for (name, partitions, configs) in &self.topics {
             kafka.create_topic_with_configs(name, *partitions, configs)?;
         }
         Ok(kafka)
-    }
-}
-
-fn listen(address: &str) -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(address.to_socket_addrs()?.collect::<Vec<_>>().as_slice())?;
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
-}
-
-/// Clients on this machine reach a broker that listens everywhere on the loopback address.
-fn advertised_host(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        "127.0.0.1".to_owned()
-    } else {
-        address.ip().to_string()
-    }
-}
-
-fn server_name(node: &Node) -> String {
-    if node.host.contains(':') {
-        format!("[{}]:{}", node.host, node.port)
-    } else {
-        format!("{}:{}", node.host, node.port)
     }
 }
 
@@ -277,6 +288,7 @@ fn server_name(node: &Node) -> String {
 #[derive(Debug)]
 pub struct EmbeddedKafka {
     bootstrap_servers: String,
+    address: SocketAddr,
     pub(crate) shared: Arc<Shared>,
     pub(crate) cut: watch::Sender<u64>,
     stop: Option<oneshot::Sender<()>>,
@@ -299,6 +311,7 @@ impl EmbeddedKafka {
     pub fn builder() -> Builder {
         Builder {
             listen: "127.0.0.1:0".to_owned(),
+            advertised: None,
             topics: Vec::new(),
             settings: Vec::new(),
             marker_delay: Duration::ZERO,
@@ -311,7 +324,7 @@ impl EmbeddedKafka {
     }
 
     fn run(
-        listener: TcpListener,
+        (listener, address): (TcpListener, SocketAddr),
         shared: Arc<Shared>,
         bootstrap_servers: String,
     ) -> Result<Self, Error> {
@@ -348,6 +361,7 @@ impl EmbeddedKafka {
         );
         Ok(Self {
             bootstrap_servers,
+            address,
             shared,
             cut,
             stop: Some(stop),
@@ -355,9 +369,14 @@ impl EmbeddedKafka {
         })
     }
 
-    /// The address for clients' `bootstrap.servers`.
+    /// The address for clients' `bootstrap.servers`: the one that they are told, see [`Builder::advertised_listener`].
     pub fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
+    }
+
+    /// The address that is listened on, with its real port.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
     }
 
     /// Creates a topic.

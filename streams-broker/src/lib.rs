@@ -85,6 +85,7 @@
 //! | | |
 //! |---|---|
 //! | `embedded` | the handle and its builder |
+//! | `addresses` | where it listens, and what it tells clients |
 //! | `server` | connections and frames |
 //! | `api` | one file an API key: protocol structures to and from the concepts below |
 //! | `broker`, `shared` | the whole state, and what happens by time; the lock around it |
@@ -97,6 +98,7 @@
 //! | `faults`, `harm` | harm on command, and a record of the traffic; the handle's methods for it |
 //! | `clock` | the one source of time |
 
+mod addresses;
 mod api;
 mod broker;
 mod budget;

@@ -77,10 +77,22 @@ fn it_does_harm_as_it_is_told() {
 }
 
 #[test]
-fn it_warns_when_it_listens_beyond_this_machine() {
-    for (address, warns) in [("0.0.0.0:0", true), ("127.0.0.1:0", false)] {
+fn it_warns_when_it_listens_beyond_this_machine_and_says_what_it_tells() {
+    for (address, advertised, warns, told, unreachable) in [
+        ("0.0.0.0:0", None, true, " tells clients 127.0.0.1:", true),
+        (
+            "0.0.0.0:0",
+            Some("kafka.test:19092"),
+            true,
+            " tells clients kafka.test:19092 ",
+            false,
+        ),
+        ("127.0.0.1:0", None, false, " on 127.0.0.1:", false),
+    ] {
+        let advertised = advertised.map(|told| ["--advertised-listener", told]);
         let child = Command::new(BINARY)
             .args(["--listen", address])
+            .args(advertised.into_iter().flatten())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn();
@@ -92,6 +104,12 @@ fn it_warns_when_it_listens_beyond_this_machine() {
         let said = child.wait_with_output().unwrap().stderr;
         let said = String::from_utf8(said).unwrap();
         assert_eq!(said.contains("access control"), warns, "{address}: {said}");
+        assert_eq!(
+            said.contains("other machines"),
+            unreachable,
+            "{address}: {said}"
+        );
+        assert!(line.contains(told), "{address}: {line}");
     }
 }
 
@@ -104,6 +122,8 @@ fn it_refuses_what_it_cannot_do() {
         ["--topic", "a:1:cleanup.policy=compress"],
         ["--setting", "max.connections=-1"],
         ["--setting", "no.such=1"],
+        ["--advertised-listener", "0.0.0.0:9092"],
+        ["--advertised-listener", "nowhere"],
         ["--fault", "explode"],
         ["--fault", "fail=NO_SUCH_ERROR"],
     ] {
@@ -124,6 +144,7 @@ fn its_help_names_every_option_and_what_it_is_for() {
     let help = String::from_utf8(output.stdout).unwrap();
     for said in [
         "--listen",
+        "--advertised-listener",
         "--topic",
         "--setting",
         "--max-log-bytes",

@@ -18,6 +18,11 @@ struct Arguments {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9092")]
     listen: String,
 
+    /// Address that clients are told to connect to, as Apache Kafka's advertised.listeners; port 0 is the one listened on.
+    /// Where none is given, it is the address listened on, and 127.0.0.1 where that is 0.0.0.0.
+    #[arg(long, value_name = "HOST:PORT")]
+    advertised_listener: Option<String>,
+
     /// A topic that is there from the start, with configurations if it has any; may be repeated.
     #[arg(long = "topic", value_name = "NAME:PARTITIONS[:CONFIG=VALUE]…", value_parser = topic)]
     topics: Vec<Topic>,
@@ -51,6 +56,7 @@ const EXAMPLES: &str = "Examples:
   embedded-kafka --topic input:4 --topic output:4
   embedded-kafka --topic table:4:cleanup.policy=compact:segment.ms=1000
   embedded-kafka --listen 127.0.0.1:0 --setting auto.create.topics.enable=false
+  embedded-kafka --listen 0.0.0.0:9092 --advertised-listener host.docker.internal:9092   for clients in containers
   embedded-kafka --fault cut-after,api=EndTxn,nth=2   the second commit's answer is lost
   embedded-kafka --fault fail=NOT_LEADER_OR_FOLLOWER,api=Produce,topic=input,one-in=10
   embedded-kafka --fault fail=FETCH_SESSION_ID_NOT_FOUND,api=Fetch,level=answer,nth=3
@@ -92,6 +98,9 @@ fn start(arguments: Arguments) -> Result<EmbeddedKafka, Error> {
         .max_log_bytes(arguments.max_log_bytes)
         .max_partitions(arguments.max_partitions)
         .max_coordinator_bytes(arguments.max_coordinator_bytes);
+    if let Some(address) = arguments.advertised_listener {
+        builder = builder.advertised_listener(address);
+    }
     for topic in arguments.topics {
         builder = builder.topic_with_configs(topic.name, topic.partitions, topic.configs);
     }
@@ -128,9 +137,14 @@ async fn serve(arguments: Arguments) -> Result<(), String> {
         listen(SignalKind::terminate())?,
     );
     let kafka = start(arguments).map_err(|e| e.to_string())?;
+    let (listening, told) = (kafka.local_addr().to_string(), kafka.bootstrap_servers());
+    let advertised = if listening == told {
+        String::new()
+    } else {
+        format!(" and tells clients {told}")
+    };
     println!(
-        "embedded-kafka listens on {} (development and tests only; data are in memory)",
-        kafka.bootstrap_servers()
+        "embedded-kafka listens on {listening}{advertised} (development and tests only; data are in memory)"
     );
     tokio::select! {
         _ = interrupt.recv() => {}
