@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::guarded::Guarded;
 use crate::job::Job;
 use crate::jvm;
+use crate::missing::skip;
 
 /// How long a program may take, with the start of its JVM.
 const DEADLINE: Duration = Duration::from_secs(180);
@@ -19,7 +20,7 @@ pub struct Java {
 }
 
 impl Java {
-    /// `None`, with a word about why, on a machine without a JDK, or without Maven and the jars.
+    /// `None` on a machine without a JDK, or without Maven and the jars: the test is [skipped](skip).
     pub fn find() -> Option<Java> {
         let missing = |program: &str, hint: &str| {
             let answer = Command::new(program)
@@ -30,7 +31,7 @@ impl Java {
                 .status();
             let missing = !answer.is_ok_and(|status| status.success());
             if missing {
-                eprintln!("no test with Java clients: {hint}");
+                skip(hint);
             }
             missing
         };
