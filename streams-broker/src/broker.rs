@@ -13,6 +13,7 @@ use kafka_protocol::ResponseError;
 use crate::budget::Budget;
 use crate::clock::{Clock, Millis};
 use crate::groups::Groups;
+use crate::groups::footprint::ENTRY_BYTES;
 use crate::log::batch::Marker;
 use crate::sessions::Sessions;
 use crate::settings::Settings;
@@ -47,6 +48,8 @@ pub(crate) struct Limits {
     pub(crate) traffic_bytes: usize,
     /// The most partitions of all topics together.
     pub(crate) partitions: usize,
+    /// The most bytes that the records of a batch have when they are decompressed.
+    pub(crate) decompressed_bytes: usize,
 }
 
 #[cfg(any(test, fuzzing))]
@@ -58,6 +61,7 @@ impl Limits {
             coordinator_bytes: usize::MAX,
             traffic_bytes: usize::MAX,
             partitions: 100_000,
+            decompressed_bytes: 64 << 20,
         }
     }
 }
@@ -126,6 +130,17 @@ impl Broker {
         let more = request
             .saturating_mul(KEPT_OF_BYTE)
             .saturating_add(KEPT_OF_REQUEST);
+        self.reserve_coordinator_bytes(more)
+    }
+
+    /// Whether the coordinators have room for the names of all topics that a regular expression may match.
+    pub(crate) fn reserve_for_matches(&mut self) -> Result<(), ResponseError> {
+        let names = self.topics.iter().map(|(name, _)| ENTRY_BYTES + name.len());
+        let more = names.sum();
+        self.reserve_coordinator_bytes(more)
+    }
+
+    fn reserve_coordinator_bytes(&mut self, more: usize) -> Result<(), ResponseError> {
         let (groups, transactions, decided) = (&self.groups, &self.transactions, &self.decided);
         let held = || {
             let decided = decided.iter().map(|(_, ending)| ending.footprint());

@@ -25,6 +25,8 @@ const MAX_LOG_BYTES: usize = 4 << 30;
 const MAX_COORDINATOR_BYTES: usize = 256 << 20;
 /// The default of [`Builder::max_traffic_bytes`].
 const MAX_TRAFFIC_BYTES: usize = 16 << 20;
+/// The default of [`Builder::max_decompressed_bytes`].
+const MAX_DECOMPRESSED_BYTES: usize = 64 << 20;
 
 /// Why the broker could not be started or could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +98,7 @@ pub struct Builder {
     max_partitions: usize,
     max_coordinator_bytes: usize,
     max_traffic_bytes: usize,
+    max_decompressed_bytes: usize,
     faults: Vec<Fault>,
 }
 
@@ -171,10 +174,10 @@ impl Builder {
     }
 
     /// The most bytes of records that the broker keeps, in all partitions together, with what it remembers of those who
-    /// wrote them (their last sequences, markers, aborted transactions). Default 4 GiB.
+    /// wrote them (their last sequences, markers, aborted transactions), and the topics' configurations. Default 4 GiB.
     ///
-    /// A batch above it is refused with POLICY_VIOLATION (44), which clients do not retry, and words that say so; it is
-    /// admitted again when records have been deleted, by retention, compaction or DeleteRecords. The setting
+    /// A batch above it is refused with POLICY_VIOLATION (44), which clients do not retry, and words that say so, as are
+    /// configurations; it is admitted again when records have been deleted, by retention, compaction or DeleteRecords. The setting
     /// `max.connections` bounds the connections, and `socket.request.max.bytes` a request.
     pub fn max_log_bytes(mut self, bytes: usize) -> Self {
         self.max_log_bytes = bytes;
@@ -205,6 +208,17 @@ impl Builder {
     /// once more. Default 16 MiB. The last request is always there.
     pub fn max_traffic_bytes(mut self, bytes: usize) -> Self {
         self.max_traffic_bytes = bytes;
+        self
+    }
+
+    /// The most bytes that the records of one batch may have when they are decompressed. Default 64 MiB.
+    ///
+    /// They are decompressed to be checked, one batch at a time on each of the broker's threads, and again when they are
+    /// compacted or looked for by time. A batch above it is refused with MESSAGE_TOO_LARGE (10) and words that say so, and a
+    /// warning is logged; Apache Kafka has no such limit. Records that are not compressed are bounded by
+    /// `max.message.bytes` alone.
+    pub fn max_decompressed_bytes(mut self, bytes: usize) -> Self {
+        self.max_decompressed_bytes = bytes;
         self
     }
 
@@ -268,6 +282,7 @@ impl Builder {
                 partitions: self.max_partitions,
                 coordinator_bytes: self.max_coordinator_bytes,
                 traffic_bytes: self.max_traffic_bytes,
+                decompressed_bytes: self.max_decompressed_bytes,
             },
         )));
         for fault in self.faults {
@@ -319,6 +334,7 @@ impl EmbeddedKafka {
             max_partitions: MAX_PARTITIONS,
             max_coordinator_bytes: MAX_COORDINATOR_BYTES,
             max_traffic_bytes: MAX_TRAFFIC_BYTES,
+            max_decompressed_bytes: MAX_DECOMPRESSED_BYTES,
             faults: Vec::new(),
         }
     }

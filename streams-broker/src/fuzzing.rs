@@ -25,6 +25,8 @@ use crate::shared::Shared;
 
 /// The most requests of one input.
 const REQUESTS: usize = 8;
+/// As many bytes as the records of a batch have by default.
+const MOST_DECOMPRESSED: usize = 64 << 20;
 
 /// Frames that a decoder accepts, one of each kind and version, as [`requests`] takes them.
 pub fn request_seeds() -> &'static [Vec<u8>] {
@@ -112,11 +114,11 @@ fn repaired(bytes: &[u8]) -> Bytes {
 /// A log takes the bytes for a client's batch, once as they are and once with the right length and checksum, and is
 /// asked for everything that looks into batches.
 pub fn batches(bytes: &[u8]) {
-    let _ = Offered::from_client(&Bytes::copy_from_slice(bytes));
+    let _ = Offered::from_client(&Bytes::copy_from_slice(bytes), MOST_DECOMPRESSED);
     if bytes.len() < 61 {
         return;
     }
-    let Ok(offered) = Offered::from_client(&repaired(bytes)) else {
+    let Ok(offered) = Offered::from_client(&repaired(bytes), MOST_DECOMPRESSED) else {
         return;
     };
     let mut log = Log::default();
@@ -231,7 +233,7 @@ mod tests {
     #[test]
     fn the_seeds_are_batches_of_clients() {
         for seed in batch_seeds() {
-            assert!(Offered::from_client(&Bytes::from(seed.clone())).is_ok());
+            assert!(Offered::from_client(&Bytes::from(seed.clone()), MOST_DECOMPRESSED).is_ok());
         }
     }
 

@@ -55,7 +55,7 @@
 //! - **Logs.** Retention deletes batch by batch, not segment by segment, so it leaves less than Apache Kafka does.
 //!   Compaction keeps off the batches that would lie in the segment that is appended to; where the logs are full, a batch
 //!   stays as it is that would take more bytes when it is compressed again without some of its records. A batch whose records are not numbered 0, 1, 2 … is refused, where Apache Kafka takes it as it is or
-//!   numbers them anew; so is one whose records take more than 64 MiB when they are decompressed (MESSAGE_TOO_LARGE), or
+//!   numbers them anew; so is one whose records have more bytes than [`Builder::max_decompressed_bytes`] when they are decompressed, or
 //!   one of which a compressed record is shorter or longer than it says. A zstd frame may claim any window. A topic's
 //!   `compression.type` other than `producer` is stored and has no effect, and so is `min.insync.replicas`. ListOffsets
 //!   passes over records that were deleted where it looks for a time, and also over such batches where it looks for the
@@ -69,7 +69,8 @@
 //! - **Configurations.** The broker's are fixed at the start, and clients' metrics, groups and loggers have none, so that
 //!   asking for them is INVALID_REQUEST: only topics' can be altered. Of the broker's there are those that have an effect
 //!   here; any other is an error at the start. Topics' settings of replication and tiered storage have no effect, and Apache
-//!   Kafka's internal ones (`internal.segment.bytes`) are unknown: `segment.bytes` of less than 1 MiB cannot be had.
+//!   Kafka's internal ones (`internal.segment.bytes`) are unknown: `segment.bytes` of less than 1 MiB cannot be had. A value
+//!   of more than 32,767 characters is INVALID_CONFIG, also where it is sent as one: Apache Kafka cuts the connection then.
 //!   Descriptions have no documentation, and of synonyms those that have an effect here.
 //! - **Time.** Two delays are zero, so that tests don't wait: `group.initial.rebalance.delay.ms`, and the time until the
 //!   markers of an ended transaction are written. [`Builder::marker_delay`] makes clients meet CONCURRENT_TRANSACTIONS as

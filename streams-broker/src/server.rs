@@ -1,10 +1,12 @@
 //! Connections: frames in, frames out, one request of a connection at a time.
 //!
 //! Invariants: a connection's answers leave in the order of its requests; a frame that cannot be read closes its
-//! connection and nothing else; no more is allocated for a frame than its bytes that have arrived, in steps.
+//! connection and nothing else; no more is allocated for a frame than its bytes that have arrived, in steps; a client has
+//! `connections.max.idle.ms` to ask, and as long to take its answer, so that neither is held for ever.
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
@@ -28,6 +30,8 @@ pub(crate) enum Closed {
     Injected,
     #[error("nothing was asked for connections.max.idle.ms")]
     Idle,
+    #[error("an answer was not taken within connections.max.idle.ms")]
+    Untaken,
     #[error("i/o: {0}")]
     Io(#[from] io::Error),
     #[error("a frame of {0} bytes")]
@@ -77,7 +81,7 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, cut: watch
             // Out of file descriptors, most likely: others may close some.
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
     }
@@ -97,16 +101,23 @@ async fn converse(mut stream: TcpStream, mut connection: Connection) -> Result<(
     let patience = connection.patience();
     loop {
         // A client that is answered asks again, or is taken for gone.
-        let frame = match patience {
-            Some(patience) => timeout(patience, read_frame(&mut read, largest))
-                .await
-                .map_err(|_| Closed::Idle)??,
-            None => read_frame(&mut read, largest).await?,
-        };
+        let frame = within(patience, Closed::Idle, read_frame(&mut read, largest)).await??;
         let Some(frame) = frame else { return Ok(()) };
         if let Some(answer) = api::answer(&mut connection, frame).await? {
-            write.write_all(&answer).await?;
+            within(patience, Closed::Untaken, write.write_all(&answer)).await??;
         }
+    }
+}
+
+/// What comes of something that may take so long; `None` is for ever.
+async fn within<T>(
+    patience: Option<Duration>,
+    late: Closed,
+    something: impl Future<Output = T>,
+) -> Result<T, Closed> {
+    match patience {
+        Some(patience) => timeout(patience, something).await.map_err(|_| late),
+        None => Ok(something.await),
     }
 }
 

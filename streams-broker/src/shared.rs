@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, Limits};
 use crate::faults::Faults;
 
 /// The state as connections share it.
@@ -18,6 +18,8 @@ use crate::faults::Faults;
 pub(crate) struct Shared {
     broker: Mutex<Broker>,
     pub(crate) faults: Faults,
+    /// What is known without the lock.
+    pub(crate) limits: Limits,
     alarm: Notify,
     paused: watch::Sender<bool>,
     refuses: AtomicBool,
@@ -25,8 +27,10 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(broker: Broker) -> Self {
-        let faults = Faults::new(broker.limits.traffic_bytes);
+        let limits = broker.limits;
+        let faults = Faults::new(limits.traffic_bytes);
         Self {
+            limits,
             broker: Mutex::new(broker),
             faults,
             alarm: Notify::new(),

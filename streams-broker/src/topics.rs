@@ -44,7 +44,7 @@ impl Topic {
     }
 
     /// Follows its configurations after they have changed.
-    pub(crate) fn configure(&mut self, settings: Settings, broker: &Settings) {
+    fn configure(&mut self, settings: Settings, broker: &Settings) {
         (self.admission, self.retention, self.compaction) = policies(&settings, broker);
         self.settings = settings;
     }
@@ -53,6 +53,12 @@ impl Topic {
     pub(crate) fn is_only_compacted(&self, broker: &Settings) -> bool {
         let policy = self.settings.for_topic(broker, "cleanup.policy");
         self.compaction.is_some() && !policy.split(',').any(|word| word.trim() == "delete")
+    }
+
+    /// The memory that its logs and its configurations take.
+    fn footprint(&self) -> usize {
+        let logs = self.partitions.iter().map(Log::footprint);
+        self.settings.footprint() + logs.sum::<usize>()
     }
 
     /// The number of partitions, as the protocol has it.
@@ -217,9 +223,36 @@ impl Topics {
         self.reserve_bytes(partitions.saturating_mul(ENDING_BYTES))
     }
 
+    /// Gives a topic other configurations, for which there must be room beside what it has.
+    pub(crate) fn configure(
+        &mut self,
+        name: &str,
+        settings: Settings,
+        broker: &Settings,
+    ) -> Result<(), Refused> {
+        self.reserve_settings(&settings)?;
+        let topic = self.get_mut(name);
+        let topic = topic.ok_or(ResponseError::UnknownTopicOrPartition)?;
+        topic.configure(settings, broker);
+        Ok(())
+    }
+
+    /// Whether there is room for a topic's configurations.
+    fn reserve_settings(&mut self, settings: &Settings) -> Result<(), Refused> {
+        let refused = |code| {
+            let message =
+                "The embedded broker keeps no more configurations: see Builder::max_log_bytes.";
+            Refused::new(code, message)
+        };
+        self.reserve_bytes(settings.footprint()).map_err(refused)
+    }
+
     fn reserve_bytes(&mut self, more: usize) -> Result<(), ResponseError> {
-        let logs = self.by_name.values().flat_map(|topic| &topic.partitions);
-        if self.memory.reserve(more, || logs.map(Log::footprint).sum()) {
+        let topics = self.by_name.values();
+        if self
+            .memory
+            .reserve(more, || topics.map(Topic::footprint).sum())
+        {
             return Ok(());
         }
         let most = self.memory.most();
@@ -253,6 +286,7 @@ impl Topics {
         broker: &Settings,
     ) -> Result<&Topic, Refused> {
         self.check(name, partitions)?;
+        self.reserve_settings(&settings)?;
         let (admission, retention, compaction) = policies(&settings, broker);
         self.created += 1;
         // A random-looking but repeatable id; the version and variant bits make it a well-formed one.
@@ -327,8 +361,8 @@ impl Topics {
         if !topics.any(|topic| topic.compaction.is_some()) {
             return;
         }
-        let logs = self.by_name.values().flat_map(|topic| &topic.partitions);
-        let mut room = self.memory.room(logs.map(Log::footprint).sum());
+        let held = self.by_name.values().map(Topic::footprint).sum();
+        let mut room = self.memory.room(held);
         for topic in self.by_name.values_mut() {
             let Some(compaction) = topic.compaction else {
                 continue;
@@ -418,114 +452,4 @@ fn collide(one: &str, other: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::log::batch::tests::{densely_compressed, keyed};
-    use crate::log::{Beginning, Offered};
-
-    fn none() -> Topics {
-        Topics::new(20, usize::MAX)
-    }
-
-    fn create(topics: &mut Topics, name: &str, partitions: i32) -> Result<Uuid, ResponseError> {
-        topics
-            .create(name, partitions, Settings::topic(), &Settings::broker())
-            .map(|topic| topic.id)
-            .map_err(|refused| refused.code)
-    }
-
-    #[test]
-    fn names_obey_kafkas_rules() {
-        let mut topics = none();
-        let long = "x".repeat(250);
-        for name in ["", ".", "..", "a b", "ä", long.as_str()] {
-            assert_eq!(
-                create(&mut topics, name, 1),
-                Err(ResponseError::InvalidTopicException)
-            );
-        }
-        assert!(create(&mut topics, "a.b", 1).is_ok());
-        assert_eq!(
-            create(&mut topics, "a_b", 1),
-            Err(ResponseError::InvalidTopicException)
-        );
-        assert_eq!(
-            create(&mut topics, "a.b", 1),
-            Err(ResponseError::TopicAlreadyExists)
-        );
-        assert_eq!(
-            create(&mut topics, "other", 0),
-            Err(ResponseError::InvalidPartitions)
-        );
-    }
-
-    #[test]
-    fn a_recreated_topic_has_another_id() {
-        let mut topics = none();
-        let first = create(&mut topics, "a", 1);
-        assert!(topics.delete("a").is_ok());
-        assert_ne!(first, create(&mut topics, "a", 1));
-        assert!(topics.delete("b").is_err());
-    }
-
-    #[test]
-    fn there_are_no_more_partitions_than_is_allowed() {
-        let mut topics = none();
-        assert!(create(&mut topics, "a", 15).is_ok());
-        assert_eq!(
-            create(&mut topics, "b", 6),
-            Err(ResponseError::PolicyViolation)
-        );
-        assert!(create(&mut topics, "b", 5).is_ok());
-        let grown = topics.grow("b", 6, true).map_err(|refused| refused.code);
-        assert_eq!(grown, Err(ResponseError::PolicyViolation));
-        assert!(topics.delete("a").is_ok());
-        assert!(topics.grow("b", 20, false).is_ok());
-    }
-
-    /// A batch that a client has compressed better takes more bytes when it has been shortened.
-    #[test]
-    fn compaction_takes_no_more_bytes_than_there_may_be() {
-        let plain = ["a", "z"].map(|keys| keyed(None, keys));
-        let batches = [&[densely_compressed(&keyed(None, "ab"))], &plain[..]].concat();
-        let held = batches.iter().map(Bytes::len).sum::<usize>();
-        let compacted_at_most = |more: usize| {
-            let mut topics = Topics::new(20, held + more);
-            assert!(create(&mut topics, "a", 1).is_ok());
-            let mut settings = Settings::topic();
-            assert_eq!(settings.set("cleanup.policy", "compact"), Ok(()));
-            let topic = topics.get_mut("a").unwrap();
-            topic.configure(settings, &Settings::broker());
-            let admission = topic.admission;
-            for batch in &batches {
-                let offered = Offered::from_client(batch).unwrap();
-                topics.reserve(offered.batch()).unwrap();
-                let log = topics.log_mut("a", 0).unwrap();
-                let appended = log.append(offered, admission, Beginning::Anywhere, 0);
-                assert!(appended.is_ok());
-            }
-            topics.compact(Reach::Everything, 0);
-            let bytes = topics.log("a", 0).unwrap().bytes();
-            let left = held + more - bytes;
-            assert!(topics.reserve_bytes(left + 1).is_err());
-            assert_eq!(topics.reserve_bytes(left), Ok(()));
-            bytes
-        };
-        assert_eq!(compacted_at_most(0), held);
-        assert!(compacted_at_most(100) > held);
-    }
-
-    #[test]
-    fn partitions_only_grow() {
-        let mut topics = none();
-        assert!(create(&mut topics, "a", 2).is_ok());
-        assert!(topics.grow("a", 2, false).is_err());
-        assert!(topics.grow("a", 4, true).is_ok());
-        assert_eq!(topics.get("a").map(Topic::partition_count), Some(2));
-        assert!(topics.grow("a", 4, false).is_ok());
-        assert_eq!(topics.get("a").map(Topic::partition_count), Some(4));
-    }
-}
+mod tests;

@@ -52,12 +52,14 @@ pub(super) fn alter(
     check_name(resource.name)?;
     let topic = broker
         .topics
-        .get_mut(resource.name)
+        .get(resource.name)
         .ok_or(ResponseError::UnknownTopicOrPartition)?;
     let settings = change(&topic.settings, &broker.settings)?;
     check_lags(&settings, &broker.settings)?;
-    if !resource.dry {
-        topic.configure(settings, &broker.settings);
+    if resource.dry {
+        return Ok(());
     }
-    Ok(())
+    broker
+        .topics
+        .configure(resource.name, settings, &broker.settings)
 }

@@ -51,6 +51,13 @@ fn heard(
     if heartbeat.member_id.is_empty() {
         heartbeat.member_id = uuid::Uuid::new_v4().to_string();
     }
+    if heartbeat
+        .regex
+        .as_ref()
+        .is_some_and(|regex| !regex.is_empty())
+    {
+        broker.reserve_for_matches()?;
+    }
     let now = broker.now();
     broker
         .groups

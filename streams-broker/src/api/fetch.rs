@@ -10,7 +10,7 @@ use kafka_protocol::messages::fetch_response::{
     AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint,
     PartitionData,
 };
-use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse, ProducerId};
+use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse, ProducerId, TopicName};
 use tokio::time::{Instant, timeout_at};
 
 use super::context::Places;
@@ -154,13 +154,25 @@ fn last_of_each(asked: Vec<Wanted>) -> Vec<Wanted> {
     last
 }
 
+/// A copy, which a session may keep: the request's own texts would keep all of its frame.
 fn wanted(topic: FetchTopic) -> impl Iterator<Item = Wanted> {
     let key = TopicKey {
-        name: topic.topic,
+        name: TopicName(text(&**topic.topic)),
         id: topic.topic_id,
     };
     let partitions = topic.partitions.into_iter();
-    partitions.map(move |asked| Wanted::new(key.clone(), asked))
+    partitions.map(move |asked| Wanted::new(key.clone(), numbers(&asked)))
+}
+
+/// All that a request says of a partition, but for what is unknown.
+fn numbers(asked: &FetchPartition) -> FetchPartition {
+    FetchPartition::default()
+        .with_partition(asked.partition)
+        .with_current_leader_epoch(asked.current_leader_epoch)
+        .with_fetch_offset(asked.fetch_offset)
+        .with_last_fetched_epoch(asked.last_fetched_epoch)
+        .with_log_start_offset(asked.log_start_offset)
+        .with_partition_max_bytes(asked.partition_max_bytes)
 }
 
 /// From version 13 on topics are named by their ids.
@@ -354,5 +366,39 @@ fn partition(part: Part) -> PartitionData {
             data.with_aborted_transactions(aborted)
                 .with_records(Some(read.concatenated()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use std::collections::BTreeMap;
+
+    use bytes::Bytes;
+    use kafka_protocol::protocol::StrBytes;
+
+    use super::*;
+
+    #[test]
+    fn what_a_session_keeps_is_not_the_request() {
+        let frame = Bytes::from(b"topic and much more".to_vec());
+        let name = StrBytes::try_from(frame.slice(..5)).unwrap();
+        let unknown = BTreeMap::from([(9, frame.slice(6..))]);
+        let partition = FetchPartition::default()
+            .with_partition(7)
+            .with_fetch_offset(8)
+            .with_unknown_tagged_fields(unknown);
+        let topic = FetchTopic::default()
+            .with_topic(TopicName(name))
+            .with_partitions(vec![partition]);
+        assert!(!frame.is_unique());
+        let kept: Vec<_> = wanted(topic).collect();
+        assert!(frame.is_unique());
+        let named: Vec<_> = kept.iter().map(|one| one.topic.name.as_str()).collect();
+        let asked = kept
+            .iter()
+            .map(|one| (one.asked.partition, one.asked.fetch_offset));
+        let asked: Vec<_> = asked.collect();
+        assert_eq!((named, asked), (vec!["topic"], vec![(7, 8)]));
     }
 }

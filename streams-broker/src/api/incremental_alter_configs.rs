@@ -1,5 +1,7 @@
 //! IncrementalAlterConfigs: sets, deletes, extends or shortens configurations of topics. The broker's are fixed.
 
+use std::collections::HashSet;
+
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig,
@@ -8,6 +10,7 @@ use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsRe
 use kafka_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 
 use super::altering::{Resource, alter, repeated, unclear};
+use super::once::once;
 use super::{Context, text};
 use crate::broker::Broker;
 use crate::settings::{Kind, Settings};
@@ -96,19 +99,20 @@ fn change(
         let message = format!("Config {name} is not a list.");
         return Err(Refused::new(ResponseError::InvalidConfig, message));
     }
-    let changed = words(value);
-    let mut list = words(settings.for_topic(broker, name));
-    list.retain(|word| !changed.contains(word));
-    if config.config_operation == APPEND {
-        list.extend(changed);
-    }
-    Ok(settings.set(name, &list.join(","))?)
+    let list = words(settings.for_topic(broker, name));
+    let list = match config.config_operation {
+        APPEND => once(list.chain(words(value)), |word| *word).collect::<Vec<_>>(),
+        _ => {
+            let taken: HashSet<_> = words(value).collect();
+            list.filter(|word| !taken.contains(word)).collect()
+        }
+    };
+    let list = list.join(",");
+    Ok(settings.set(name, &list)?)
 }
 
-fn words(list: &str) -> Vec<String> {
+fn words(list: &str) -> impl Iterator<Item = &str> {
     list.split(',')
         .map(str::trim)
         .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect()
 }

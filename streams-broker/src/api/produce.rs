@@ -35,7 +35,7 @@ const KNOWS_ZSTD: i16 = 7;
 struct CheckedTopic {
     name: TopicName,
     id: Uuid,
-    batches: BTreeMap<i32, Result<Offered, ResponseError>>,
+    batches: BTreeMap<i32, Result<Offered, Refusal>>,
 }
 
 /// An answer blames no more records than these, so that it is bounded: records of a few bytes have reasons of many.
@@ -100,9 +100,9 @@ pub(super) fn handle(
 fn check(context: &Context<'_>, topic: TopicProduceData, legal_acks: bool) -> CheckedTopic {
     let check = |data: PartitionProduceData| {
         let batch = match data.records {
-            _ if !legal_acks => Err(ResponseError::InvalidRequiredAcks),
-            Some(records) => context.check().and_then(|()| offered(context, &records)),
-            None => Err(ResponseError::InvalidRecord),
+            _ if !legal_acks => Err(ResponseError::InvalidRequiredAcks.into()),
+            Some(records) => offered(context, &records),
+            None => Err(ResponseError::InvalidRecord.into()),
         };
         (data.index, batch)
     };
@@ -114,11 +114,12 @@ fn check(context: &Context<'_>, topic: TopicProduceData, legal_acks: bool) -> Ch
     }
 }
 
-fn offered(context: &Context<'_>, records: &Bytes) -> Result<Offered, ResponseError> {
+fn offered(context: &Context<'_>, records: &Bytes) -> Result<Offered, Refusal> {
+    context.check()?;
     if context.version < KNOWS_ZSTD && Offered::is_zstd(records) {
-        return Err(ResponseError::UnsupportedCompressionType);
+        return Err(ResponseError::UnsupportedCompressionType.into());
     }
-    Offered::from_client(records)
+    Offered::from_client(records, context.shared.limits.decompressed_bytes)
 }
 
 fn append(
@@ -133,7 +134,7 @@ fn append(
         Some(topic.name.to_string())
     };
     let outcomes = topic.batches.into_iter().map(|(index, batch)| {
-        let result = batch.map_err(Refusal::from).and_then(|offered| {
+        let result = batch.and_then(|offered| {
             let name = name.as_deref().ok_or(ResponseError::UnknownTopicId)?;
             append_one(broker, context, transactional_id, name, index, offered)
         });
@@ -214,6 +215,7 @@ fn respond(topic: &str, outcome: Outcome, may_blame: &mut usize) -> PartitionPro
     let code = refusal.code();
     let response = response.with_error_code(code.code()).with_base_offset(-1);
     match refusal {
+        Refusal::Decompressed(most) => response.with_error_message(Some(text(too_long(most)))),
         Refusal::Whole(error) => response
             .with_error_message((error == ResponseError::PolicyViolation).then(|| text(FULL))),
         Refusal::Records(refused) => {
@@ -231,6 +233,16 @@ fn respond(topic: &str, outcome: Outcome, may_blame: &mut usize) -> PartitionPro
                 .with_error_message(Some(text(words)))
         }
     }
+}
+
+/// Said of a batch that has more records than are looked into; most clients keep the words to themselves.
+fn too_long(most: usize) -> String {
+    let words = format!(
+        "The records of a batch have more than {most} bytes when they are decompressed: see \
+         Builder::max_decompressed_bytes."
+    );
+    tracing::warn!("refused: {words}");
+    words
 }
 
 /// Said of a batch with records to blame (`LogValidator.processRecordErrors`).

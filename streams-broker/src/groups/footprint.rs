@@ -10,7 +10,7 @@ use super::group::{Group, Kind};
 /// A group or a member, without what it holds.
 const ITEM_BYTES: usize = 512;
 /// A partition or a name in a set, without its text.
-const ENTRY_BYTES: usize = 64;
+pub(crate) const ENTRY_BYTES: usize = 64;
 
 impl Groups {
     /// The memory that is taken by groups, members and offsets.
@@ -70,7 +70,12 @@ fn consumer(group: &ConsumerGroup) -> usize {
             &member.regex,
         ];
         let texts = texts.map(String::len).iter().sum::<usize>();
+        // An instance has its member's id once more.
+        let optional = [&member.instance, &member.instance, &member.rack];
+        let optional = optional.into_iter().flatten().map(String::len);
+        let texts = texts + member.id.len() + optional.sum::<usize>();
         ITEM_BYTES + texts + topics.sum::<usize>() + partitions * ENTRY_BYTES + classic
     };
-    group.members().map(of_one).sum()
+    let members: usize = group.members().map(of_one).sum();
+    members + group.subscription_footprint()
 }

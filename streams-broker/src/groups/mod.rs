@@ -7,7 +7,7 @@
 pub(crate) mod classic;
 pub(crate) mod consumer;
 mod consumer_protocol;
-mod footprint;
+pub(crate) mod footprint;
 mod group;
 mod migration;
 pub(crate) mod offsets;

@@ -241,9 +241,15 @@ impl Batch {
         timestamps.collect()
     }
 
-    /// The records, decompressed.
+    /// The records, decompressed, of a batch that was found to have no more bytes of them than is allowed.
     pub(super) fn content(&self) -> Result<Bytes, Unreadable> {
-        decompress(self.attributes & COMPRESSION, &self.bytes.slice(HEADER..))
+        self.content_of_at_most(usize::MAX)
+    }
+
+    /// The records, decompressed, if they have no more bytes than these.
+    pub(super) fn content_of_at_most(&self, most: usize) -> Result<Bytes, Unreadable> {
+        let content = self.bytes.slice(HEADER..);
+        decompress(most, self.attributes & COMPRESSION, &content)
     }
 
     /// The record's own time.
@@ -301,7 +307,7 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn from_client(bytes: &Bytes) -> Batch {
-        Offered::from_client(bytes).unwrap().batch
+        Offered::from_client(bytes, usize::MAX).unwrap().batch
     }
 
     /// A batch of `count` empty records, one millisecond apart from `timestamp` on.
@@ -424,7 +430,9 @@ pub(crate) mod tests {
         // Never accepted from a client.
         let sent = Batch::marker(of, 1000);
         assert_eq!(
-            Offered::from_client(&sent.bytes).unwrap_err(),
+            Offered::from_client(&sent.bytes, usize::MAX)
+                .unwrap_err()
+                .code(),
             ResponseError::InvalidRecord
         );
     }

@@ -1,6 +1,6 @@
 //! The codecs of record batches: to read what clients have compressed, and to compress again what is left of it.
 //!
-//! Invariant: no more than `MOST` bytes come out, whatever a batch claims to hold.
+//! Invariant: no more bytes come out than are allowed, whatever a batch claims to hold.
 
 use std::io::{self, Read, Write};
 
@@ -8,8 +8,6 @@ use bytes::Bytes;
 use zstd::zstd_safe::DCtx;
 use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 
-/// The most that a batch may hold when it is decompressed. More is taken for an attack, or a mistake.
-const MOST: usize = 64 << 20;
 /// How snappy-java begins its blocks, which Java's clients send: the magic, and two version numbers of four bytes.
 const SNAPPY_JAVA: &[u8] = b"\x82SNAPPY\0";
 const SNAPPY_JAVA_HEADER: usize = 16;
@@ -22,16 +20,12 @@ const SNAPPY_JAVA_BLOCK: usize = 32 << 10;
 pub(super) enum Unreadable {
     /// The bytes are not what they claim to be.
     Damaged,
-    /// More than `MOST` would.
+    /// More would come out than is allowed.
     TooLarge,
 }
 
 /// Decompresses by the codec's number in a batch's attributes.
-pub(super) fn decompress(codec: i16, bytes: &Bytes) -> Result<Bytes, Unreadable> {
-    decompress_at_most(MOST, codec, bytes)
-}
-
-fn decompress_at_most(most: usize, codec: i16, bytes: &Bytes) -> Result<Bytes, Unreadable> {
+pub(super) fn decompress(most: usize, codec: i16, bytes: &Bytes) -> Result<Bytes, Unreadable> {
     let compressed = bytes.as_ref();
     match codec {
         0 => Ok(bytes.clone()),
@@ -158,12 +152,15 @@ mod tests {
         let bytes = b"again and again and again and again".repeat(100);
         for codec in 0..=4 {
             assert_eq!(
-                decompress(codec, &compressed(codec, &bytes)).unwrap(),
+                decompress(usize::MAX, codec, &compressed(codec, &bytes)).unwrap(),
                 bytes,
                 "{codec}"
             );
         }
-        assert_eq!(decompress(5, &Bytes::new()), Err(Unreadable::Damaged));
+        assert_eq!(
+            decompress(usize::MAX, 5, &Bytes::new()),
+            Err(Unreadable::Damaged)
+        );
         assert!(compress(5, &bytes).is_err());
     }
 
@@ -171,13 +168,16 @@ mod tests {
     fn snappy_is_read_as_one_block_and_as_those_of_snappy_java() {
         let bytes = b"again and again ".repeat(5_000);
         let one = snap::raw::Encoder::new().compress_vec(&bytes).unwrap();
-        assert_eq!(decompress(2, &Bytes::from(one)).unwrap(), bytes);
+        assert_eq!(decompress(usize::MAX, 2, &Bytes::from(one)).unwrap(), bytes);
         let mut blocks = compress(2, &bytes).unwrap();
         assert!(blocks.starts_with(b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01"));
-        assert_eq!(decompress(2, &Bytes::from(blocks.clone())).unwrap(), bytes);
+        assert_eq!(
+            decompress(usize::MAX, 2, &Bytes::from(blocks.clone())).unwrap(),
+            bytes
+        );
         blocks.pop();
         assert_eq!(
-            decompress(2, &Bytes::from(blocks)),
+            decompress(usize::MAX, 2, &Bytes::from(blocks)),
             Err(Unreadable::Damaged)
         );
     }
@@ -192,11 +192,11 @@ mod tests {
             encoder.write_all(&part).unwrap();
             encoder.finish().unwrap();
         }
-        let all = decompress(4, &Bytes::from(frames.clone())).unwrap();
+        let all = decompress(usize::MAX, 4, &Bytes::from(frames.clone())).unwrap();
         assert_eq!(all, [b"one".repeat(100_000), b"two".to_vec()].concat());
         frames.pop();
         assert_eq!(
-            decompress(4, &Bytes::from(frames)),
+            decompress(usize::MAX, 4, &Bytes::from(frames)),
             Err(Unreadable::Damaged)
         );
     }
@@ -206,14 +206,11 @@ mod tests {
         const BOUND: usize = 100_000;
         for codec in 1..=4 {
             let largest = compressed(codec, &vec![0; BOUND]);
-            assert!(
-                decompress_at_most(BOUND, codec, &largest).is_ok(),
-                "{codec}"
-            );
+            assert!(decompress(BOUND, codec, &largest).is_ok(), "{codec}");
             let larger = compressed(codec, &vec![0; BOUND + 1]);
             assert!(larger.len() < BOUND / 10, "{codec}");
             assert_eq!(
-                decompress_at_most(BOUND, codec, &larger),
+                decompress(BOUND, codec, &larger),
                 Err(Unreadable::TooLarge),
                 "{codec}"
             );

@@ -263,7 +263,7 @@ mod tests {
     }
 
     fn append_batch(log: &mut Log, batch: &Bytes) {
-        let offered = Offered::from_client(batch).unwrap();
+        let offered = Offered::from_client(batch, usize::MAX).unwrap();
         log.append(offered, ADMISSION, Beginning::Anywhere, 0)
             .unwrap();
     }

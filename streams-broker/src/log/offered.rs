@@ -9,6 +9,7 @@ use kafka_protocol::ResponseError;
 use super::batch::{Batch, MAGIC, UNCOUNTED, int};
 use super::codec::Unreadable;
 use super::record::records;
+use super::refused::Refusal;
 use crate::clock::Millis;
 
 /// The length that a batch states is never less: what is in front of the records of the oldest format.
@@ -35,35 +36,37 @@ impl Offered {
     /// # Errors
     ///
     /// CORRUPT_MESSAGE if it is damaged; INVALID_RECORD if it isn't one batch, or not what it says; MESSAGE_TOO_LARGE if
-    /// its records take too many bytes; UNKNOWN_SERVER_ERROR, as in Apache Kafka, if they cannot be decompressed.
-    pub(crate) fn from_client(bytes: &Bytes) -> Result<Offered, ResponseError> {
+    /// its records take more bytes than `most` when they are decompressed; UNKNOWN_SERVER_ERROR, as in Apache Kafka, if they
+    /// cannot be decompressed.
+    pub(crate) fn from_client(bytes: &Bytes, most: usize) -> Result<Offered, Refusal> {
         let batch = Batch::read(&one(bytes)?).ok_or(ResponseError::CorruptMessage)?;
         if batch.base_offset != 0 {
-            return Err(ResponseError::InvalidRecord);
+            return Err(ResponseError::InvalidRecord.into());
         }
         if !batch.has_right_checksum() {
-            return Err(ResponseError::CorruptMessage);
+            return Err(ResponseError::CorruptMessage.into());
         }
         let count = batch.stated_count();
         let counts_agree = batch.last_offset_delta.checked_add(1) == Some(count) && count > 0;
         // Without a sequence there would be no check for duplicates.
         let unsequenced = batch.has_producer() && batch.base_sequence < 0;
         if batch.is_control() || !counts_agree || unsequenced {
-            return Err(ResponseError::InvalidRecord);
+            return Err(ResponseError::InvalidRecord.into());
         }
-        Offered::looked_into(batch)
+        Offered::looked_into(batch, most)
     }
 
-    fn looked_into(batch: Batch) -> Result<Offered, ResponseError> {
-        let content = batch.content().map_err(|unreadable| match unreadable {
-            Unreadable::Damaged => ResponseError::UnknownServerError,
-            Unreadable::TooLarge => ResponseError::MessageTooLarge,
+    fn looked_into(batch: Batch, most: usize) -> Result<Offered, Refusal> {
+        let content = batch.content_of_at_most(most);
+        let content = content.map_err(|unreadable| match unreadable {
+            Unreadable::Damaged => ResponseError::UnknownServerError.into(),
+            Unreadable::TooLarge => Refusal::Decompressed(most),
         })?;
         let (mut read, mut next, mut keyed) = (0, 0, true);
         let (mut earliest, mut latest) = (None, NO_TIME);
         for record in records(&content) {
             if record.offset_delta != next {
-                return Err(ResponseError::InvalidRecord);
+                return Err(ResponseError::InvalidRecord.into());
             }
             next += 1;
             read += record.bytes.len();
@@ -75,7 +78,7 @@ impl Offered {
             }
         }
         if read != content.len() || next != i64::from(batch.stated_count()) {
-            return Err(ResponseError::InvalidRecord);
+            return Err(ResponseError::InvalidRecord.into());
         }
         Ok(Offered {
             batch: batch.with_latest(latest),
@@ -128,7 +131,8 @@ mod tests {
     use super::*;
 
     fn refused(bytes: &[u8]) -> ResponseError {
-        Offered::from_client(&Bytes::copy_from_slice(bytes)).unwrap_err()
+        let offered = Offered::from_client(&Bytes::copy_from_slice(bytes), usize::MAX);
+        offered.unwrap_err().code()
     }
 
     #[test]
@@ -148,13 +152,13 @@ mod tests {
         let two = [good.as_ref(), good.as_ref()].concat();
         assert_eq!(refused(&two), ResponseError::InvalidRecord);
         let cut_off = [good.as_ref(), &good[..20]].concat();
-        let offered = Offered::from_client(&Bytes::from(cut_off)).unwrap();
+        let offered = Offered::from_client(&Bytes::from(cut_off), usize::MAX).unwrap();
         assert_eq!(offered.batch.bytes, good);
     }
 
     #[test]
     fn what_is_in_a_batch_is_known_afterwards() {
-        let offered = Offered::from_client(&batch((7, 1), 5, 3, true, 1000)).unwrap();
+        let offered = Offered::from_client(&batch((7, 1), 5, 3, true, 1000), usize::MAX).unwrap();
         assert_eq!((offered.keyed, offered.earliest), (false, Some(1000)));
         assert_eq!(offered.batch.max_timestamp, 1002);
     }

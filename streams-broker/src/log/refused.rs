@@ -16,6 +16,8 @@ use crate::clock::Millis;
 pub(crate) enum Refusal {
     /// For what it is as a whole.
     Whole(ResponseError),
+    /// Its records have more than so many bytes when they are decompressed.
+    Decompressed(usize),
     /// For some of its records.
     Records(Box<RefusedRecords>),
 }
@@ -31,6 +33,7 @@ impl Refusal {
     pub(crate) fn code(&self) -> ResponseError {
         match self {
             Refusal::Whole(error) => *error,
+            Refusal::Decompressed(_) => ResponseError::MessageTooLarge,
             Refusal::Records(refused) => refused.code(),
         }
     }

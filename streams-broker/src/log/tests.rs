@@ -26,14 +26,8 @@ fn client(
     transactional: bool,
     timestamp: i64,
 ) -> Offered {
-    Offered::from_client(&batch(
-        (producer_id, 0),
-        sequence,
-        count,
-        transactional,
-        timestamp,
-    ))
-    .unwrap()
+    let batch = batch((producer_id, 0), sequence, count, transactional, timestamp);
+    Offered::from_client(&batch, usize::MAX).unwrap()
 }
 
 fn append(log: &mut Log, offered: Offered) -> i64 {
@@ -312,7 +306,7 @@ fn the_records_to_blame_are_named() {
         ..ADMISSION
     };
     let blamed = |records: &Bytes, now| {
-        let offered = Offered::from_client(records).unwrap();
+        let offered = Offered::from_client(records, usize::MAX).unwrap();
         let refused = Log::default().append(offered, admission, Beginning::Anywhere, now);
         let refusal = refused.unwrap_err();
         let code = refusal.code();

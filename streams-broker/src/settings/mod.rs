@@ -11,6 +11,12 @@ use std::collections::BTreeMap;
 use self::definitions::{BROKER, TOPIC};
 pub(crate) use self::definitions::{Definition, Kind};
 
+/// How long a value may be, as Java counts it: in UTF-16.
+const LONGEST: usize = 32_767;
+
+/// What a value takes beside its text.
+const VALUE_BYTES: usize = 64;
+
 /// Why a value was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Invalid {
@@ -19,6 +25,10 @@ pub(crate) enum Invalid {
          {known}"
     )]
     Unknown { name: String, known: String },
+    #[error(
+        "The configuration value cannot be added because it exceeds the maximum value size of {LONGEST} bytes."
+    )]
+    TooLong,
     /// In the words of Apache Kafka's `ConfigException`.
     #[error("Invalid value {value} for configuration {name}: {reason}")]
     Value {
@@ -70,6 +80,9 @@ impl Settings {
 
     /// Sets one value, or refuses it.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), Invalid> {
+        if value.encode_utf16().count() > LONGEST {
+            return Err(Invalid::TooLong);
+        }
         let definition = self.known(name)?;
         rules::check(definition, value).map_err(|reason| Invalid::Value {
             name: name.to_owned(),
@@ -104,6 +117,12 @@ impl Settings {
     /// Goes back to what is inherited.
     pub(crate) fn unset(&mut self, name: &str) {
         self.set.remove(name);
+    }
+
+    /// The memory that the values take that were set, about.
+    pub(crate) fn footprint(&self) -> usize {
+        let of_one = |value: &String| VALUE_BYTES + value.len();
+        self.set.values().map(of_one).sum()
     }
 
     /// The value that was set, if one was.

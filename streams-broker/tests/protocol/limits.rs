@@ -1,9 +1,11 @@
 //! What the embedded broker bears, and where it stops.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_producers_request::TopicRequest;
 use kafka_protocol::messages::describe_topic_partitions_request::TopicRequest as TopicRequestOfPartitions;
@@ -12,15 +14,16 @@ use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopics,
 };
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    ApiVersionsRequest, ConsumerGroupDescribeRequest, DeleteGroupsRequest, DescribeConfigsRequest,
-    DescribeGroupsRequest, DescribeProducersRequest, DescribeTopicPartitionsRequest,
-    DescribeTransactionsRequest, FetchRequest, GroupId, MetadataRequest, OffsetFetchRequest,
-    TopicName, TransactionalId,
+    ApiVersionsRequest, ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest,
+    DeleteGroupsRequest, DescribeConfigsRequest, DescribeGroupsRequest, DescribeProducersRequest,
+    DescribeTopicPartitionsRequest, DescribeTransactionsRequest, FetchRequest, GroupId,
+    MetadataRequest, OffsetFetchRequest, ProduceRequest, TopicName, TransactionalId,
 };
 use streams_broker::EmbeddedKafka;
 
-use crate::wire::{Wire, batch, text};
+use crate::wire::{RawBatch, Wire, batch, record, text};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -63,6 +66,46 @@ fn a_batch_that_was_appended_is_found_again_where_there_is_no_more_room() {
     assert_eq!(wire.produce(None, "missing", 0, &one(full)).0, 3);
 }
 
+/// What decompresses to more than is looked into is refused, and the answer names the limit.
+#[test]
+fn records_of_more_bytes_than_are_decompressed_are_refused() {
+    let records: Vec<_> = (0..60).flat_map(|index| record(index, 0, None)).collect();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(&records).unwrap();
+    let compressed = RawBatch {
+        attributes: 1,
+        ..RawBatch::of(gzip.finish().unwrap()).with_count(60)
+    };
+    let produced = |most: usize, batch: &RawBatch| {
+        let kafka = EmbeddedKafka::builder()
+            .topic("t", 1)
+            .max_decompressed_bytes(most)
+            .start()
+            .unwrap();
+        let data = PartitionProduceData::default().with_records(Some(batch.bytes()));
+        let topic = TopicProduceData::default()
+            .with_name(TopicName(text("t")))
+            .with_partition_data(vec![data]);
+        let request = ProduceRequest::default()
+            .with_acks(-1)
+            .with_topic_data(vec![topic]);
+        let answer = wire(&kafka).ask(10, request).responses.remove(0);
+        let answer = &answer.partition_responses[0];
+        (answer.error_code, answer.error_message.clone())
+    };
+    let most = records.len();
+    assert_eq!(produced(most, &compressed), (0, None));
+    let (code, words) = produced(most - 1, &compressed);
+    let words = words.unwrap_or_default();
+    assert_eq!(code, 10);
+    assert!(
+        words.contains(&format!("{} bytes", most - 1))
+            && words.contains("Builder::max_decompressed_bytes")
+    );
+    let plain = RawBatch::of(records).with_count(60);
+    assert_eq!(produced(most - 1, &plain), (0, None));
+}
+
 #[test]
 fn partitions_above_the_limit_are_refused() {
     let kafka = EmbeddedKafka::builder()
@@ -84,10 +127,12 @@ fn delete_group(wire: &mut Wire, group: &str) -> i16 {
 }
 
 fn is_refused(kafka: &EmbeddedKafka) -> bool {
+    is_refused_within(kafka, Duration::from_millis(50))
+}
+
+fn is_refused_within(kafka: &EmbeddedKafka, time: Duration) -> bool {
     let mut stream = TcpStream::connect(kafka.bootstrap_servers()).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_millis(50)))
-        .unwrap();
+    stream.set_read_timeout(Some(time)).unwrap();
     let nothing = stream.read_exact(&mut [0]).unwrap_err().kind();
     !matches!(nothing, ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
@@ -166,6 +211,58 @@ fn what_coordinators_keep_above_the_limit_is_refused_until_others_go() {
     assert_eq!(wire.initialise("x", 60_000, (-1, -1)).0, 0);
     let second = kept(&mut wire);
     assert!((first - 2..=first).contains(&second), "{second} groups");
+}
+
+/// An expression of a few bytes may match every topic, of which the group keeps the names.
+#[test]
+fn what_regular_expressions_match_is_counted() {
+    let kafka = EmbeddedKafka::builder()
+        .max_coordinator_bytes(400_000)
+        .start()
+        .unwrap();
+    for number in 0..200 {
+        kafka.create_topic(&format!("{number:0249}"), 1).unwrap();
+    }
+    let mut wire = wire(&kafka);
+    let mut join = |group: i32| {
+        let request = ConsumerGroupHeartbeatRequest::default()
+            .with_group_id(GroupId(text(&format!("g{group}"))))
+            .with_member_id(text("m"))
+            .with_instance_id(None)
+            .with_rack_id(None)
+            .with_server_assignor(None)
+            .with_subscribed_topic_names(None)
+            .with_rebalance_timeout_ms(60_000)
+            .with_subscribed_topic_regex(Some(text(".*")))
+            .with_topic_partitions(Some(Vec::new()));
+        wire.ask(1, request).error_code
+    };
+    let full = (0..100).find(|group| join(*group) != 0).unwrap();
+    assert!((2..10).contains(&full), "{full} groups");
+    assert_eq!(join(full), 44);
+}
+
+/// Configurations are counted with the records.
+#[test]
+fn configurations_above_the_limit_are_refused() {
+    const THROTTLED: &str = "leader.replication.throttled.replicas";
+    let kafka = EmbeddedKafka::builder()
+        .topic("t", 1)
+        .max_log_bytes(100_000)
+        .start()
+        .unwrap();
+    let mut wire = wire(&kafka);
+    let long = vec!["10000:1"; 4_000].join(",");
+    let configs = [(THROTTLED, long.as_str())];
+    // Apache Kafka closes the connection.
+    let longer = [long.as_str(); 2].join(",");
+    let longer = [(THROTTLED, longer.as_str())];
+    assert_eq!(wire.create("longer", 1, 1, &longer), 40);
+    let codes = ["a", "b", "c", "d"].map(|name| wire.create(name, 1, 1, &configs));
+    assert_eq!(codes, [0, 0, 0, 44]);
+    assert_eq!(wire.alter("t", THROTTLED, 0, &long), 44);
+    assert_eq!(wire.alter("a", THROTTLED, 1, ""), 0);
+    assert_eq!(wire.alter("t", THROTTLED, 0, &long), 0);
 }
 
 /// Markers are records too, but nobody is asked before one is written: so room is looked for when a partition is
@@ -335,6 +432,28 @@ fn a_connection_that_asks_nothing_is_closed() {
         "{ended}"
     );
     assert!(began.elapsed() < PATIENCE);
+}
+
+/// Its answers would be kept for as long as it likes.
+#[test]
+fn a_connection_that_takes_no_answer_is_closed() {
+    let kafka = EmbeddedKafka::builder()
+        .topic("t", 10_000)
+        .setting("connections.max.idle.ms", "2000")
+        .setting("max.connections", "1")
+        .start()
+        .unwrap();
+    let mut busy = wire(&kafka);
+    // More than what the system keeps for it.
+    for _ in 0..100 {
+        busy.send(12, &MetadataRequest::default().with_topics(None));
+    }
+    let deadline = Instant::now() + PATIENCE;
+    // A broker that is busy needs a while to refuse; who is not refused is idle soon.
+    while is_refused_within(&kafka, Duration::from_secs(1)) {
+        assert!(Instant::now() < deadline, "it is still there");
+    }
+    assert!(kafka.requests().len() < 100);
 }
 
 /// `producer.id.expiration.ms`: or a broker would remember every producer that there ever was.

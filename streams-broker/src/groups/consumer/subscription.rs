@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::ConsumerGroup;
 use super::member::Member;
 use crate::clock::Millis;
+use crate::groups::footprint::ENTRY_BYTES;
 use crate::topics::Topics;
 
 /// Topics that match are looked for at most this often (`REGEX_BATCH_REFRESH_MIN_INTERVAL_MS` in Apache Kafka).
@@ -76,6 +77,17 @@ impl ConsumerGroup {
         self.members
             .values()
             .any(|member| self.names_of(member).any(|name| name == topic))
+    }
+
+    /// The memory that the subscribed topics take, and those that the regular expressions match.
+    pub(in crate::groups) fn subscription_footprint(&self) -> usize {
+        let text = |text: &String| ENTRY_BYTES + text.len();
+        let resolved = self.regexes.resolved.iter();
+        let resolved = resolved.map(|(regex, names)| {
+            let names = names.iter().map(text);
+            text(regex) + names.sum::<usize>()
+        });
+        self.known_topics.len() * ENTRY_BYTES + resolved.sum::<usize>()
     }
 
     /// Looks at the subscribed topics; says whether some are new, gone, or have more partitions.

@@ -1,10 +1,15 @@
 //! Configurations of topics: what is altered, and what is refused.
 
+use kafka_protocol::messages::alter_configs_request::{
+    AlterConfigsResource as OldResource, AlterableConfig as OldConfig,
+};
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig,
 };
-use kafka_protocol::messages::{DescribeConfigsRequest, IncrementalAlterConfigsRequest};
+use kafka_protocol::messages::{
+    AlterConfigsRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest,
+};
 
 use crate::wire::{Wire, text, unique};
 
@@ -109,5 +114,60 @@ fn values_have_ranges_and_must_go_together() {
     ] {
         let created = wire.create(&unique("ranges"), 1, 1, configs);
         assert_eq!(created, code, "{configs:?}");
+    }
+}
+
+const THROTTLED: &str = "follower.replication.throttled.replicas";
+
+/// `ConfigurationControlManager.validateAlterConfig`: a longer one cannot be sent, but a list can become longer.
+#[test]
+fn a_value_is_no_longer_than_its_length_can_tell() {
+    const WORDS: &str = "The configuration value cannot be added because it exceeds the maximum value size of 32767 \
+                         bytes.";
+    let replicas = (10_000..14_096).map(|partition| format!("{partition}:1"));
+    let longest = replicas.collect::<Vec<_>>().join(",");
+    assert_eq!(longest.len(), 32_767);
+    let mut wire = Wire::new();
+    let topic = wire.topic();
+    let mut change = |operation, value: &str| {
+        let config = config(THROTTLED, Some(value)).with_config_operation(operation);
+        let resource = of(&topic, vec![config]);
+        let request = IncrementalAlterConfigsRequest::default().with_resources(vec![resource]);
+        let answer = wire.ask(1, request).responses.remove(0);
+        (answer.error_code, answer.error_message)
+    };
+    assert_eq!(change(SET, &longest).0, 0);
+    assert_eq!(change(APPEND, "1:1"), (40, Some(text(WORDS))));
+    // What it has already makes it no longer.
+    assert_eq!(change(APPEND, &longest).0, 0);
+    assert_eq!(change(SUBTRACT, &longest).0, 0);
+    assert_eq!(wire.config_soon(&topic, THROTTLED, ""), "");
+
+    let configs = [(THROTTLED, longest.as_str())];
+    assert_eq!(wire.create(&unique("long"), 1, 1, &configs), 0);
+    let config = OldConfig::default()
+        .with_name(text(THROTTLED))
+        .with_value(Some(text(&longest)));
+    let resource = OldResource::default()
+        .with_resource_type(TOPIC)
+        .with_resource_name(text(&topic))
+        .with_configs(vec![config]);
+    let request = AlterConfigsRequest::default().with_resources(vec![resource]);
+    assert_eq!(wire.ask(2, request).responses[0].error_code, 0);
+}
+
+/// `ConfigurationControlManager.incrementalAlterConfigResource`
+#[test]
+fn a_list_is_extended_by_what_it_has_not() {
+    let mut wire = Wire::new();
+    let topic = wire.topic();
+    for (value, operation, becomes) in [
+        ("2:1,1:1", SET, "2:1,1:1"),
+        ("2:1,3:1", APPEND, "2:1,1:1,3:1"),
+        ("4:1,4:1", APPEND, "2:1,1:1,3:1,4:1"),
+        ("1:1,5:1", SUBTRACT, "2:1,3:1,4:1"),
+    ] {
+        assert_eq!(wire.alter(&topic, THROTTLED, operation, value), 0);
+        assert_eq!(wire.config_soon(&topic, THROTTLED, becomes), becomes);
     }
 }

@@ -34,7 +34,7 @@ impl Wire {
         let request = CreateTopicsRequest::default()
             .with_topics(vec![topic])
             .with_timeout_ms(10_000);
-        self.ask(4, request).topics[0].error_code
+        self.ask(5, request).topics[0].error_code
     }
 
     /// A topic of two partitions that is ready for use.
