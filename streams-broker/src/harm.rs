@@ -127,6 +127,17 @@ impl EmbeddedKafka {
     /// still open, a stable group still has its members; a rebalance that was going on begins anew. Each partition was
     /// without a leader for a while, so its leader's epoch rises by two: clients ask who leads, and whether what they have
     /// read is still there.
+    ///
+    /// ```
+    /// # use streams_broker::EmbeddedKafka;
+    /// # fn main() -> Result<(), streams_broker::Error> {
+    /// let kafka = EmbeddedKafka::builder().topic("t", 1).start()?;
+    /// // … a producer has begun a transaction …
+    /// kafka.restart();
+    /// // … and commits it on a new connection …
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn restart(&self) {
         self.shared.with(Broker::restarted);
         self.cut_connections();

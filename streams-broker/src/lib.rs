@@ -46,6 +46,9 @@
 //! delegation tokens, client telemetry, tiered storage, share groups or streams groups; none of their APIs is advertised.
 //! Beyond that:
 //!
+//! - **Requests.** A few of Apache Kafka's are unknown that have to do with replicas and with clusters of several nodes:
+//!   AlterPartitionReassignments, ListPartitionReassignments, AlterReplicaLogDirs, DescribeQuorum, AddRaftVoter,
+//!   RemoveRaftVoter, UnregisterBroker and UpdateFeatures. A client that asks all the same loses its connection.
 //! - **Groups.** The `uniform` assignor may choose other partitions than Apache Kafka's where members subscribe to different
 //!   topics. A consumer's regular expression is Rust's `regex` here and RE2/J there: both know RE2's syntax, but Rust's
 //!   knows more (`(?x)`, `[a-z&&[^b]]`), refuses `\C` and `\Q…\E`, and bounds what an expression may grow to. A classic
@@ -117,6 +120,11 @@ mod settings;
 mod shared;
 mod topics;
 mod transactions;
+
+/// The examples of the README are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub use embedded::{Builder, EmbeddedKafka, Error};
 pub use faults::{ErrorLevel, Fault, Injected, SeenRequest};

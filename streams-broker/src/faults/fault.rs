@@ -181,6 +181,17 @@ impl Fault {
     }
 
     /// Requests of this kind wait so long before they take effect.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use streams_broker::{ApiKey, EmbeddedKafka, Fault};
+    /// # fn main() -> Result<(), streams_broker::Error> {
+    /// # let kafka = EmbeddedKafka::start()?;
+    /// // A broker that is slow for one group.
+    /// kafka.inject(Fault::delay(None, Duration::from_millis(20)).group("readers"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn delay(api: impl Into<Option<ApiKey>>, by: Duration) -> Self {
         Self::new(api, Harm::Delay(by))
     }
