@@ -67,6 +67,8 @@ pub(crate) struct Batch {
     pub(crate) base_sequence: i32,
     /// When compaction may drop the tombstones in it, or the marker that it is.
     pub(super) delete_horizon: Option<Millis>,
+    /// No batch up to here has a later record; what was the latest may be gone.
+    pub(super) latest_so_far: Millis,
 }
 
 fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
@@ -105,6 +107,7 @@ impl Batch {
             base_sequence: int(bytes, 53)?,
             bytes: bytes.clone(),
             delete_horizon: None,
+            latest_so_far: Millis::MIN,
         })
     }
 
@@ -145,6 +148,7 @@ impl Batch {
             producer_epoch: marker.producer_epoch,
             base_sequence: -1,
             delete_horizon: None,
+            latest_so_far: Millis::MIN,
         }
     }
 

@@ -311,7 +311,10 @@ impl Log {
         marker_offset
     }
 
-    fn push(&mut self, batch: Batch) {
+    fn push(&mut self, mut batch: Batch) {
+        let before = self.batches.back().map(|last| last.latest_so_far);
+        batch.latest_so_far =
+            before.map_or(batch.max_timestamp, |time| time.max(batch.max_timestamp));
         self.end = batch.last_offset().saturating_add(1);
         self.bytes += batch.bytes.len();
         self.batches.push_back(batch);
@@ -407,19 +410,35 @@ impl Log {
         timestamp: Millis,
         isolation: Isolation,
     ) -> Option<(Millis, i64)> {
+        let early = |batch: &Batch| batch.latest_so_far < timestamp;
+        let batches = self.batches.range(self.batches.partition_point(early)..);
         let late = |batch: &&Batch| batch.max_timestamp >= timestamp;
-        let records = self.batches.iter().filter(late).flat_map(Batch::timestamps);
+        let records = batches.filter(late).flat_map(Batch::timestamps);
         let right = |&(offset, time): &(i64, i64)| time >= timestamp && offset >= self.start;
         self.allowed(records.into_iter().find(right), isolation)
     }
 
     /// The record or marker with the largest timestamp, the first of them, if the isolation allows it: (timestamp, offset).
     pub(crate) fn find_latest_time(&self, isolation: Isolation) -> Option<(Millis, i64)> {
-        let latest = self.batches.iter().map(|batch| batch.max_timestamp).max()?;
-        let mut batches = self.batches.iter();
-        let batch = batches.find(|batch| batch.max_timestamp == latest)?;
+        let batch = self.latest_batch()?;
+        let latest = batch.max_timestamp;
         let mut times = batch.timestamps().into_iter();
         self.allowed(times.find(|(_, time)| *time == latest), isolation)
+    }
+
+    /// The first batch with the largest timestamp.
+    fn latest_batch(&self) -> Option<&Batch> {
+        let latest = self.batches.back()?.latest_so_far;
+        let early = |batch: &Batch| batch.latest_so_far < latest;
+        let first = self.batches.get(self.batches.partition_point(early))?;
+        if first.max_timestamp == latest {
+            return Some(first);
+        }
+        // It was deleted, or compacted away.
+        let latest = self.batches.iter().map(|batch| batch.max_timestamp).max()?;
+        self.batches
+            .iter()
+            .find(|batch| batch.max_timestamp == latest)
     }
 
     fn allowed(&self, found: Option<(i64, Millis)>, isolation: Isolation) -> Option<(Millis, i64)> {

@@ -198,6 +198,29 @@ fn records_are_found_by_time() {
     );
 }
 
+/// Also where the latest of them is no longer there.
+#[test]
+fn times_are_found_in_whatever_order_they_come() {
+    let times = [5, 1, 9, 2, 7, 7, 3];
+    for start in 0..=7 {
+        let mut log = Log::default();
+        for time in times {
+            append(&mut log, client(-1, -1, 1, false, time));
+        }
+        assert_eq!(log.delete_before(start), Ok(start));
+        let left: Vec<_> = times.into_iter().zip(0..).collect();
+        let left = || left.iter().copied().filter(|(_, offset)| *offset >= start);
+        for wanted in 0..11 {
+            let expected = left().find(|(time, _)| *time >= wanted);
+            let found = log.find_by_time(wanted, Isolation::ReadUncommitted);
+            assert_eq!(found, expected, "{wanted} from {start} on");
+        }
+        let latest = left().map(|(time, _)| time).max();
+        let expected = left().find(|(time, _)| Some(*time) == latest);
+        assert_eq!(log.find_latest_time(Isolation::ReadUncommitted), expected);
+    }
+}
+
 #[test]
 fn too_large_a_batch_is_refused() {
     let admission = Admission {
