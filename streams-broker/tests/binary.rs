@@ -113,6 +113,42 @@ fn it_warns_when_it_listens_beyond_this_machine_and_says_what_it_tells() {
     }
 }
 
+/// The value of a line in a file of `/proc`, in kB.
+#[cfg(target_os = "linux")]
+fn kilobytes(process: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let value = line.and_then(|line| line.split_whitespace().nth(1));
+    value.unwrap().parse().unwrap()
+}
+
+/// In hundredths of a second.
+#[cfg(target_os = "linux")]
+fn processor_time(process: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let times = fields.split_whitespace().skip(11).take(2);
+    times.map(|time| time.parse::<u64>().unwrap()).sum()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn it_takes_nearly_nothing_while_nobody_asks() {
+    let (mut child, line) = spawn(&["--listen", "127.0.0.1:0"]);
+    let mut words = line.split_whitespace();
+    let address = words.find(|word| word.starts_with("127.0.0.1:")).unwrap();
+    ask(address).unwrap();
+    let before = processor_time(child.id());
+    // What it does then is what is measured.
+    std::thread::sleep(Duration::from_secs(3));
+    let idle = processor_time(child.id()) - before;
+    let memory = kilobytes(child.id(), "VmRSS");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(idle <= 3, "{idle} hundredths of a second in three seconds");
+    assert!(memory < 20_000, "{memory} kB");
+}
+
 #[test]
 fn it_refuses_what_it_cannot_do() {
     for arguments in [
