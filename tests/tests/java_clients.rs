@@ -8,6 +8,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rdkafka::producer::BaseRecord;
 use streams_broker::{ApiKey, EmbeddedKafka, ErrorCode, Fault};
 use streams_tests::{Isolation, Java, ReadRecord, Sender, TestCluster, skip};
 use tempfile::TempDir;
@@ -71,6 +72,38 @@ fn transactions_copy_exactly_once_and_fence() {
         all > expected.len(),
         "nothing was aborted, so nothing was tried"
     );
+}
+
+/// On the embedded broker, which compacts on command: batches that lost a record are compressed again.
+#[test]
+fn what_was_compressed_and_compacted_is_read() {
+    const KEYS: usize = 2_000;
+    let Some(java) = Java::find() else { return };
+    let kafka = EmbeddedKafka::builder()
+        .topic_with_configs("t", 1, [("cleanup.policy", "compact")])
+        .start()
+        .unwrap();
+    let cluster = TestCluster::on(&kafka);
+    // Of several of a codec's blocks, and not all alike.
+    let value = |key: &str| format!("{key} {}", key.repeat(20));
+    for codec in ["gzip", "snappy", "lz4", "zstd"] {
+        let settings = [("compression.type", codec), ("linger.ms", "200")];
+        let sender = Sender::new(&cluster, &settings);
+        for number in (0..KEYS).chain([0]) {
+            let key = format!("{codec}-{number}");
+            let value = value(&key);
+            let record = BaseRecord::<str, str>::to("t").partition(0).key(&key);
+            sender.send(record.payload(&value));
+        }
+        sender.flush();
+    }
+    let end = BaseRecord::<str, str>::to("t").partition(0).key("end");
+    let sender = Sender::new(&cluster, &[]);
+    sender.send(end.payload("end "));
+    sender.flush();
+    kafka.compact();
+    let count = (4 * KEYS + 1).to_string();
+    java.run("Compacted", &[kafka.bootstrap_servers(), "t", &count]);
 }
 
 /// Two members with these protocols, and one that comes when they are gone.
