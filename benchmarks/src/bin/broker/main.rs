@@ -164,6 +164,8 @@ fn measure(arguments: &Arguments, broker: Option<u32>) -> Result<(), Failure> {
     let cost = Cost::from_now(&brokers, arguments.records)?;
     let plain = throughput::plain(&cluster, arguments.records)?;
     println!("plain                  {plain}; {}", cost.so_far()?);
+    let alone = throughput::reading(&cluster, arguments.records)?;
+    println!("plain, from the start  {alone}");
     let cost = Cost::from_now(&brokers, arguments.records)?;
     let transactions = throughput::transactions(&cluster, arguments.records)?;
     println!("transactions of 10,000 {transactions}; {}", cost.so_far()?);

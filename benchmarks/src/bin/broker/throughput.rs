@@ -39,6 +39,19 @@ pub(crate) fn plain(cluster: &TestCluster, records: usize) -> Result<String, Fai
     })
 }
 
+/// Records that are all there, read from the beginning by a consumer that has the broker for itself.
+pub(crate) fn reading(cluster: &TestCluster, records: usize) -> Result<String, Failure> {
+    let topic = cluster.topic("reading", 1);
+    let producer: Sender = producer(cluster).create_with_context(Quiet)?;
+    for number in 0..records {
+        send(&producer, &topic, number)?;
+    }
+    producer.flush(DEADLINE)?;
+    let began = Instant::now();
+    read(&consumer(cluster, &topic)?, records)?;
+    Ok(format!("read {}", rate(records, began.elapsed())))
+}
+
 /// Records in transactions, read committed.
 pub(crate) fn transactions(cluster: &TestCluster, records: usize) -> Result<String, Failure> {
     let topic = cluster.topic("transactions", 1);
