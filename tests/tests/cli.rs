@@ -489,6 +489,29 @@ fn the_quick_start_runs_until_it_is_interrupted() {
 }
 
 #[test]
+fn a_job_that_waits_for_its_cluster_can_be_interrupted() {
+    let directory = tempfile::tempdir().unwrap();
+    for signal in [Job::interrupt, Job::terminate] {
+        // Takes connections and never answers.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let servers = silent.local_addr().unwrap().to_string();
+        let mut command = recipe(&["run", "--bootstrap-servers", &servers, "--state-dir"]);
+        command.arg(directory.path().join("state"));
+        let log = directory.path().join("log");
+        let _ = std::fs::remove_file(&log);
+        let mut job = Job::start(&command, &log);
+        let _connection = silent.accept().unwrap();
+        signal(&mut job);
+        job.succeed(Duration::from_secs(10));
+        assert!(
+            job.log().contains("had not started") && job.log().contains("done: 0 records in"),
+            "{}",
+            job.log_tail()
+        );
+    }
+}
+
+#[test]
 fn a_second_ctrl_c_ends_a_job_whose_cluster_stands_still() {
     let directory = tempfile::tempdir().unwrap();
     let broker_log = directory.path().join("broker.log");

@@ -28,6 +28,7 @@ use crate::{Error, Result};
 use arguments::{Arguments, Command, Deployment, DescribeFormat, End, RunArguments};
 use bars::Bars;
 use clap::Parser as _;
+use signals::Signals;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
@@ -207,6 +208,7 @@ impl Cli {
     }
 
     async fn run_job(self, run: &RunArguments, bars: &Bars) -> Result<()> {
+        let signals = Signals::listen()?;
         if run.deployment.names_a_cluster()? {
             if let Some((topic, _)) = run.lines.first() {
                 return Err(Error::Configuration(format!(
@@ -214,7 +216,7 @@ impl Cli {
                 )));
             }
             let job = job(self.topology, &run.deployment)?;
-            tell_summary(&run_until_stopped(job, run.end(), bars).await?);
+            tell_summary(&run_until_stopped(job, run.end(), bars, signals).await?);
             return Ok(());
         }
         #[cfg(feature = "embedded")]
@@ -231,7 +233,8 @@ impl Cli {
             let deployment = run.deployment.on(kafka.bootstrap_servers());
             let properties = kafka.properties().clone();
             let feeding = kafka.feed(end)?;
-            let summary = run_until_stopped(job(topology, &deployment)?, end, bars).await?;
+            let summary =
+                run_until_stopped(job(topology, &deployment)?, end, bars, signals).await?;
             for show in self.shows {
                 show.print(&properties)?;
             }
@@ -262,7 +265,12 @@ fn job(topology: Topology, deployment: &Deployment) -> Result<Job> {
     })
 }
 
-async fn run_until_stopped(job: Job, end: End, bars: &Bars) -> Result<Summary> {
+async fn run_until_stopped(
+    job: Job,
+    end: End,
+    bars: &Bars,
+    mut signals: Signals,
+) -> Result<Summary> {
     let job = match std::io::stderr().is_terminal() {
         true => {
             let bars = bars.clone();
@@ -274,10 +282,13 @@ async fn run_until_stopped(job: Job, end: End, bars: &Bars) -> Result<Summary> {
         End::UntilLatest => job.until_latest(),
         End::WhenStopped => job,
     };
-    let handle = job.start().await?;
-    let signals = signals::stop_on_signal(handle.stopper())?;
+    let Some(started) = signals.or_started(job.start()).await else {
+        return Ok(Summary::default());
+    };
+    let handle = started?;
+    let listening = signals.stop(handle.stopper());
     let summary = handle.join().await;
-    signals.abort();
+    listening.abort();
     summary
 }
 

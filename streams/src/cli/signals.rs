@@ -2,35 +2,62 @@
 
 use crate::runtime::Stopper;
 use crate::{Error, Result};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
 /// What a shell calls a process that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
-/// Stops the job at the first signal; ends the process at a second Ctrl-C.
-pub(super) fn stop_on_signal(stopper: Stopper) -> Result<JoinHandle<()>> {
-    let listen = |kind| {
-        signal(kind).map_err(|source| Error::Io {
-            what: "listening for signals".into(),
-            source,
-        })
-    };
-    let (mut interrupt, mut terminate) = (
-        listen(SignalKind::interrupt())?,
-        listen(SignalKind::terminate())?,
-    );
-    Ok(tokio::spawn(async move {
-        let name = tokio::select! {
-            _ = interrupt.recv() => "Ctrl-C",
-            _ = terminate.recv() => "SIGTERM",
+/// What has asked the process to end, from the moment on that this is listening.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    pub(super) fn listen() -> Result<Self> {
+        let listen = |kind| {
+            signal(kind).map_err(|source| Error::Io {
+                what: "listening for signals".into(),
+                source,
+            })
         };
-        tracing::info!("{name}: taking a last checkpoint; Ctrl-C again ends the job at once");
-        stopper.stop();
-        interrupt.recv().await;
-        tracing::warn!(
-            "ended at once; what was not committed is processed again by the next start"
-        );
-        std::process::exit(INTERRUPTED);
-    }))
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for a signal, and tells its name.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "Ctrl-C",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+
+    /// What comes first: the job that is being started, or a signal, at which `None` is told and the start is given up.
+    pub(super) async fn or_started<S>(&mut self, start: impl Future<Output = S>) -> Option<S> {
+        let name = tokio::select! {
+            biased;
+            name = self.next() => name,
+            started = start => return Some(started),
+        };
+        tracing::info!("{name}: the job had not started, and nothing was processed");
+        None
+    }
+
+    /// Stops the job at the first signal; ends the process at a second Ctrl-C.
+    pub(super) fn stop(mut self, stopper: Stopper) -> JoinHandle<()> {
+        tokio::spawn(async move {
+            let name = self.next().await;
+            tracing::info!("{name}: taking a last checkpoint; Ctrl-C again ends the job at once");
+            stopper.stop();
+            self.interrupt.recv().await;
+            tracing::warn!(
+                "ended at once; what was not committed is processed again by the next start"
+            );
+            std::process::exit(INTERRUPTED);
+        })
+    }
 }
