@@ -8,6 +8,7 @@ use super::orphans::Orphans;
 use super::partition_counts::Counts;
 use super::source_changelogs;
 use super::startup::{ClusterReport, blocking};
+use super::task_counts::TaskCounts;
 use crate::kafka::TopicPartition;
 use crate::kafka::admin::Admin;
 use crate::kafka::error::{ClientError, Remedy};
@@ -57,7 +58,7 @@ pub(crate) struct Verified {
     /// The partitions of its repartition topics.
     pub(crate) repartitions: Vec<TopicPartition>,
     /// How many tasks there are to do.
-    pub(crate) tasks: usize,
+    pub(crate) tasks: TaskCounts,
 }
 
 /// A topic of the job's own, as [`Job::check`](super::Job::check) tells it.
@@ -186,7 +187,7 @@ pub(crate) async fn verify(
         told: plan.iter().map(told).collect(),
         missing: missing.into_iter().cloned().collect(),
         repartitions: repartitions.flat_map(InternalTopic::partitions).collect(),
-        tasks: Counts::new(topology, existing)?.all_tasks(),
+        tasks: TaskCounts::new(topology, &Counts::new(topology, existing)?),
     })
 }
 

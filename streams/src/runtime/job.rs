@@ -153,6 +153,7 @@ impl Job {
             instance,
             bound,
             states,
+            tasks,
             globals,
         } = prepared.inspect_err(|_| state.become_next(JobState::Failed))?;
         let clock = CoarseClock::start().map_err(|source| Error::Io {
@@ -168,6 +169,7 @@ impl Job {
             stop,
             bound,
             states,
+            tasks,
             globals: globals
                 .as_ref()
                 .map(|g| g.state().clone())

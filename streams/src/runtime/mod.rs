@@ -33,6 +33,7 @@
 //! | `orphans` | topics that look like internal ones and belong to nothing |
 //! | `partition_counts` | how many partitions they have |
 //! | `purge` | deletes what is committed from repartition topics |
+//! | `task_counts` | which tasks state is kept for |
 //! | `task_states` | the state of tasks that no thread works on |
 //! | `stateful` | tasks with state, from assigned to ready |
 //! | `restorer` | the thread that brings state up to date |
@@ -91,6 +92,7 @@ mod stateful;
 mod stop;
 mod store_restore;
 mod table_write;
+mod task_counts;
 mod task_states;
 mod tasks;
 mod thread;

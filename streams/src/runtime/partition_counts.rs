@@ -130,13 +130,6 @@ impl<'t> Counts<'t> {
         })
     }
 
-    /// How many tasks the topology has.
-    pub(super) fn all_tasks(&self) -> usize {
-        let subs = self.topology.sub_topologies().iter();
-        let tasks = subs.filter_map(|sub| self.tasks(sub).ok());
-        tasks.map(|count| usize::try_from(count).unwrap_or(0)).sum()
-    }
-
     fn check(&self, group: &Group) -> Result<()> {
         let known = |topic| Some((self.name(topic), self.of_topic(topic)?));
         let counts: Vec<(String, i32)> = group.topics.iter().filter_map(known).collect();

@@ -8,6 +8,7 @@ use super::internal_topics;
 use super::patience::Patience;
 use super::startup::{self, blocking};
 use super::stop::Stop;
+use super::task_counts::TaskCounts;
 use super::task_states::TaskStates;
 use crate::kafka::admin::Admin;
 use crate::kafka::properties::Properties;
@@ -26,6 +27,7 @@ pub(super) struct Prepared {
     pub(super) instance: Instance,
     pub(super) bound: Option<Bound>,
     pub(super) states: TaskStates,
+    pub(super) tasks: TaskCounts,
     pub(super) globals: Option<Globals>,
 }
 
@@ -50,11 +52,11 @@ pub(super) async fn prepare(
     let internal = internal_topics::verify(topology, properties, &report, &stores).await?;
     internal_topics::create(properties, &internal.missing).await?;
     let threads = topology.config().stream_threads;
-    if threads > internal.tasks {
+    let tasks = internal.tasks.all();
+    if threads > tasks {
         tracing::warn!(
-            "`stream_threads` is {threads}, but there are {} tasks (one a partition, for each part of the topology): the other \
-             threads have nothing to do",
-            internal.tasks
+            "`stream_threads` is {threads}, but there are {tasks} tasks (one a partition, for each part of the topology): the other \
+             threads have nothing to do"
         );
     }
     let mut limits = report.message_limits.clone();
@@ -90,6 +92,7 @@ pub(super) async fn prepare(
         instance,
         bound,
         states: TaskStates::new(topology.clone(), stores),
+        tasks: internal.tasks,
         globals,
     })
 }

@@ -6,6 +6,7 @@ use super::disk_use::DiskUse;
 use super::event::{Event, Listener};
 use super::purge::Purge;
 use super::stop::Stop;
+use super::task_counts::TaskCounts;
 use super::task_states::TaskStates;
 use crate::kafka::properties::Properties;
 use crate::state::GlobalState;
@@ -21,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) stop: Arc<Stop>,
     pub(crate) bound: Option<Bound>,
     pub(crate) states: TaskStates,
+    pub(crate) tasks: TaskCounts,
     pub(crate) globals: Arc<GlobalState>,
     pub(crate) purge: Arc<Purge>,
     pub(crate) disk_use: DiskUse,

@@ -55,7 +55,7 @@ impl ClusterReport {
     pub(crate) fn with_own_topics(self, own: Verified) -> Self {
         Self {
             own_topics: own.told,
-            tasks: own.tasks,
+            tasks: own.tasks.all(),
             ..self
         }
     }

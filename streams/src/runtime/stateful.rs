@@ -39,6 +39,10 @@ impl StreamThread {
         if waiting.is_empty() {
             return Ok(());
         }
+        for task in &waiting {
+            let inputs = self.work.tasks.inputs_of(*task);
+            self.work.shared.tasks.check(*task, &inputs)?;
+        }
         let inputs = waiting.iter();
         let inputs: Vec<TopicPartition> = inputs
             .flat_map(|task| self.work.tasks.inputs_of(*task))

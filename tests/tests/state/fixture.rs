@@ -125,7 +125,11 @@ impl Counting {
 
     pub(crate) fn job(&self, topology: Topology, directory: &Path) -> Job {
         let events = Arc::clone(&self.events);
-        Job::new(topology, Properties::new(self.cluster.bootstrap_servers()))
+        let mut properties = Properties::new(self.cluster.bootstrap_servers());
+        // Partitions that are added are noticed soon.
+        let refresh = "topic.metadata.refresh.interval.ms";
+        properties.set(refresh, "1000").unwrap();
+        Job::new(topology, properties)
             .state_dir(directory)
             .on_event(move |event| events.lock().unwrap().push(event.clone()))
     }
@@ -178,6 +182,12 @@ impl Counting {
 
     pub(crate) fn join(&self, handle: JobHandle) -> Summary {
         self.runtime.block_on(handle.join()).unwrap()
+    }
+
+    /// Waits for a job that ends by an error.
+    pub(crate) fn fail(&self, handle: JobHandle) -> String {
+        let end = self.runtime.block_on(handle.join());
+        end.unwrap_err().to_string()
     }
 
     pub(crate) fn stop(&self, handle: JobHandle) -> Summary {

@@ -2,6 +2,7 @@
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
+use std::time::Instant;
 use streams::ByType;
 use streams::prelude::*;
 use streams_broker::{ApiKey, ErrorCode, Fault};
@@ -23,6 +24,25 @@ fn a_changelog_of_another_size_is_refused() {
     let error = error(&job, job.topology());
     let expected = format!("`{}` has 2 partitions where 3 are needed", job.changelog());
     assert!(error.contains(&expected), "{error}");
+}
+
+#[test]
+fn a_partition_that_is_added_while_the_job_runs_ends_it() {
+    let mut job = Counting::new(2);
+    job.produce(10, 3);
+    let running = job.start(job.topology());
+    job.wait_until_counted();
+    let started = Instant::now();
+    job.cluster.grow(&job.input, 3).unwrap();
+    let error = job.fail(running);
+    assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
+    let added = format!("{}-2 was added while the job runs", job.input);
+    assert!(
+        error.contains(&added) && error.contains("there were 2 partitions"),
+        "{error}"
+    );
+    assert!(error.contains("reset the application"), "{error}");
+    job.judge();
 }
 
 #[test]
