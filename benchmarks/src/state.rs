@@ -63,6 +63,7 @@ pub(crate) fn restore(state_mb: u64, interval_ms: u64, rounds: usize) -> Result<
     );
     for _ in 0..rounds {
         let changelog = job.kill_while_it_works()?.changelog;
+        sync()?;
         let bare = job.read_bare(&changelog)?;
         std::fs::remove_dir_all(job.directory.path().join("stores"))?;
         let seconds = job.start_until_new_output()?;
@@ -77,6 +78,15 @@ pub(crate) fn restore(state_mb: u64, interval_ms: u64, rounds: usize) -> Result<
         );
     }
     Ok(())
+}
+
+/// Waits until what was written so far is on disk: else the disk would be taking it while a restore is measured.
+fn sync() -> Result<(), Failure> {
+    let status = std::process::Command::new("sync").status()?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("sync: {status}").into()),
+    }
 }
 
 /// What the contestant's last event of a restore told, or the bare consumer.
