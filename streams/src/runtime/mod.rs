@@ -39,6 +39,7 @@
 //! | `restorer` | the thread that brings state up to date |
 //! | `restoring` | one task's way to the end of its changelogs |
 //! | `store_restore` | one store's way |
+//! | `table_size` | how much of a changelog is written to a store at once |
 //! | `table_write` | a batch of it that is written while the next one is read |
 //! | `globals` | global tables, read whole by each process |
 //! | `kept_positions` | how far they were read |
@@ -91,6 +92,7 @@ mod startup;
 mod stateful;
 mod stop;
 mod store_restore;
+mod table_size;
 mod table_write;
 mod task_counts;
 mod task_states;

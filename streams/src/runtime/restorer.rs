@@ -381,6 +381,11 @@ impl Worker {
         let most = UNWRITTEN_BYTES / threads;
         let most = most.clamp(LEAST_UNWRITTEN_BYTES, MOST_UNWRITTEN_BYTES);
         let keep = most / stores.max(1);
+        for restoring in &mut self.reading {
+            if let Err(error) = restoring.write_tables(most, keep) {
+                restoring.fail(error);
+            }
+        }
         while sum(&self.reading, Restoring::unwritten_bytes) > most {
             self.take_memory_back();
             let largest = self.reading.iter_mut().max_by_key(|r| r.unwritten_bytes());

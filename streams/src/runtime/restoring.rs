@@ -241,6 +241,11 @@ impl Restoring {
         self.write(|store| Some(store.unwritten_bytes()) == largest, keep)
     }
 
+    /// Writes the stores that have enough for a table of this size at most; so many bytes of each are kept.
+    pub(super) fn write_tables(&mut self, most: usize, keep: usize) -> Result<()> {
+        self.write(|store| store.has_table(most), keep)
+    }
+
     /// Writes all that was read, and waits until it is there.
     pub(super) fn write_all(&mut self) -> Result<()> {
         self.write(StoreRestore::has_unwritten, 0)?;

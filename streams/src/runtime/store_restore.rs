@@ -3,6 +3,7 @@
 use super::event::{Restore, RestoreStatus};
 use super::failing::{ended_by, panic_text};
 use super::restoring::Log;
+use super::table_size::{Stage, table_bytes};
 use super::table_write::TableWrite;
 use crate::config::OnError;
 use crate::fail_point::{FailPoint, pass};
@@ -306,6 +307,22 @@ impl StoreRestore {
     pub(super) fn must_write(&self) -> bool {
         self.has_unwritten()
             && (self.position >= self.log.end || self.written_at.elapsed() > WRITE_EVERY)
+    }
+
+    /// Whether enough was read for a table, which has `most` bytes at the most.
+    pub(super) fn has_table(&self, most: usize) -> bool {
+        let stage = match self.handed > self.from {
+            true => Stage::Left(self.bytes_left()),
+            false => Stage::Beginning,
+        };
+        self.unwritten_bytes() >= table_bytes(stage, most)
+    }
+
+    /// How much is still to be read, if it is like what was read.
+    fn bytes_left(&self) -> usize {
+        let (left, read) = (self.log.end - self.position, self.position - self.from);
+        let bytes = self.bytes as f64 * left.max(0) as f64 / read.max(1) as f64;
+        bytes as usize
     }
 
     /// Hands what was read to the store, with the offset that it reaches, all or nothing; keeps so many bytes of memory for

@@ -2,7 +2,7 @@
 
 use super::super::{Reached, RestoreBatch, StoreError};
 use super::encode;
-use super::place::{ENTRY, OFFSET, Place};
+use super::place::{ENTRY, OFFSET, PREFIX, Place};
 use crate::fail_point::{FailPoint, pass};
 
 /// Writes one batch, on whatever thread. Until the store has it, nothing else may read or write the store.
@@ -27,12 +27,14 @@ impl Ingestion {
         let place = &self.place;
         let failed = |e: fjall::Error| place.failed("restoring", &e);
         let mut table = place.keyspace.start_ingestion().map_err(failed)?;
+        let mut prefixed = place.prefixed(ENTRY, &[]);
         for (key, value) in batch.newest() {
             place.takes(key)?;
-            let key = place.prefixed(ENTRY, key);
+            prefixed.truncate(PREFIX);
+            prefixed.extend_from_slice(key);
             match value {
-                Some(value) => table.write(key, value),
-                None => table.write_tombstone(key),
+                Some(value) => table.write(&prefixed, value),
+                None => table.write_tombstone(&prefixed),
             }
             .map_err(failed)?;
         }
