@@ -14,6 +14,8 @@ pub const DEFAULT_BROKER_TRANSACTION_MAX_TIMEOUT: Duration = Duration::from_secs
 
 /// The shortest transaction timeout that the Kafka client accepts.
 const SHORTEST_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(1);
+/// What the runtime tells times apart by.
+const SHORTEST_CHECKPOINT_INTERVAL: Duration = Duration::from_millis(1);
 /// The longest timeout that Kafka's protocol can carry.
 const LONGEST_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 
@@ -21,12 +23,19 @@ const LONGEST_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 ///
 /// # Errors
 ///
-/// If the interval is 0.
+/// If the interval is shorter than a millisecond.
 pub const fn checkpoint_interval(interval: Duration) -> Verdict {
     if interval.is_zero() {
         return Err(Message::new(
             "`checkpoint_interval` is 0; make it longer, or remove it for the default",
         ));
+    }
+    if interval.as_nanos() < SHORTEST_CHECKPOINT_INTERVAL.as_nanos() {
+        return Err(Message::new("`checkpoint_interval` (")
+            .duration(interval)
+            .text(") is shorter than ")
+            .duration(SHORTEST_CHECKPOINT_INTERVAL)
+            .text("; make it longer, or remove it for the default"));
     }
     Ok(())
 }
@@ -125,7 +134,14 @@ mod tests {
 
     #[test]
     fn an_interval_of_nothing_is_refused() {
-        checkpoint_interval(Duration::from_nanos(1)).unwrap();
+        checkpoint_interval(SHORTEST_CHECKPOINT_INTERVAL).unwrap();
+        let short = checkpoint_interval(Duration::from_micros(500)).unwrap_err();
+        assert!(
+            short
+                .to_string()
+                .starts_with("`checkpoint_interval` (500us) is shorter than 1ms"),
+            "{short}"
+        );
         assert!(
             checkpoint_interval(Duration::ZERO)
                 .unwrap_err()

@@ -7,6 +7,7 @@
 //! | `preparation` | what is done before the threads start |
 //! | `first_contact` | waiting for a broker that answers |
 //! | `startup` | what is checked against the live cluster |
+//! | `transaction_size` | how much one transaction holds at the most |
 //! | `user_topics` | the topics that the topology names, as the cluster has them |
 //! | `instance` | the instance id, locked in the state directory |
 //! | `threads` | the stream threads, started all or none |
@@ -99,6 +100,7 @@ mod task_states;
 mod tasks;
 mod thread;
 mod threads;
+mod transaction_size;
 mod user_topics;
 mod work;
 

@@ -9,6 +9,7 @@
 use super::patience::Patience;
 use super::record_size::{refusal, size_at_most};
 use super::stop::Stop;
+use super::transaction_size::TransactionSize;
 use crate::config::JobConfig;
 use crate::fail_point::{FailPoint, pass};
 use crate::kafka::TopicPartition;
@@ -41,9 +42,6 @@ impl Delivery {
         }
     }
 }
-
-/// A checkpoint is taken early when a transaction holds this much: flushing it must not take until its timeout.
-const TRANSACTION_BYTES: usize = 256 << 20;
 
 /// How long a producer may take to start.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -83,6 +81,9 @@ pub(crate) struct Output {
     producer: Producer,
     topics: Vec<OpenTopic>,
     open: Option<Written>,
+    size: TransactionSize,
+    /// When what was written last began to be waited for.
+    flush_began: Instant,
     /// When the partitions of the topics were last looked up.
     looked_up: Instant,
     /// The producer is of no use any more. Kept until a new one is there, whatever else fails meanwhile.
@@ -101,6 +102,8 @@ impl Output {
         let limits = RecordLimits::new(properties);
         Ok(Self {
             properties: properties.clone(),
+            size: TransactionSize::new(delivery.limit()),
+            flush_began: Instant::now(),
             delivery,
             thread,
             stop,
@@ -194,7 +197,14 @@ impl Output {
     /// Whether the transaction holds so much that it should be committed now.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.open.is_some_and(|w| w.bytes >= TRANSACTION_BYTES)
+        self.is_full_with(0)
+    }
+
+    /// The same, where so many bytes more will be written before it is committed.
+    #[inline]
+    pub(crate) fn is_full_with(&self, more: usize) -> bool {
+        self.open
+            .is_some_and(|written| self.size.is_reached(written.bytes + more))
     }
 
     /// Why the record cannot be written, if it can't.
@@ -340,7 +350,8 @@ impl Output {
     }
 
     /// Waits until all that was written has arrived.
-    pub(crate) fn flush(&self) -> Result<(), ClientError> {
+    pub(crate) fn flush(&mut self) -> Result<(), ClientError> {
+        self.flush_began = Instant::now();
         let flushed = self.flush_within(self.patience());
         self.check_deliveries()?;
         flushed
@@ -361,19 +372,31 @@ impl Output {
         pass(FailPoint::AfterOffsets);
         let patience = self.patience();
         patience.repeat(|wait| self.producer.commit_transaction(wait))?;
-        self.open = None;
+        self.end();
         Ok(())
+    }
+
+    /// What was written is committed.
+    fn end(&mut self) {
+        if let Some(written) = self.open.take() {
+            let took = self.flush_began.elapsed();
+            self.size.committed(written.bytes, took);
+        }
     }
 
     /// Under at-least-once: the offsets are committed, what was written is done with.
     pub(crate) fn committed_without_transaction(&mut self) {
-        self.open = None;
+        self.end();
     }
 
     /// Drops what was written since the last commit. A producer that cannot abort is replaced by a new one of the same
     /// id, whose start makes the broker abort (or complete) what the old one left.
     pub(crate) fn abort(&mut self, remedy: Remedy) -> Result<(), ClientError> {
-        let was_open = self.open.take().is_some();
+        let open = self.open.take();
+        if let Some(written) = open {
+            self.size.aborted(written.bytes);
+        }
+        let was_open = open.is_some();
         self.must_replace |= remedy == Remedy::Replace;
         if !self.must_replace && self.end_without_replacing(was_open) {
             return Ok(());

@@ -33,6 +33,9 @@ enum Turn {
 /// The longest wait for a record: a stop or a rebalance is noticed after it.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
 
+/// How often it is seen whether a bounded run has all that it is to read, while more keeps coming.
+const LOOK_AT_BOUND: Duration = Duration::from_millis(100);
+
 /// How long closing the consumer may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -52,6 +55,7 @@ pub(crate) struct StreamThread {
     /// The job was asked to end, but its last checkpoint failed: how far the inputs were, and have to come again.
     unfinished: Option<Vec<(TopicPartition, i64)>>,
     pub(super) elsewhere: Elsewhere,
+    looked_at_bound: Instant,
     batch_size: BatchSize,
 }
 
@@ -77,6 +81,7 @@ impl StreamThread {
             carried: Vec::new(),
             unfinished: None,
             elsewhere: Elsewhere::default(),
+            looked_at_bound: Instant::now(),
             batch_size: BatchSize::default(),
         };
         thread.tell_producer_ready();
@@ -149,8 +154,9 @@ impl StreamThread {
         if due {
             self.work.checkpoint(&self.consumer, Progress::Positions)?;
         }
-        // Positions are asked of another thread of the client: not worth it while records pour in.
-        if due || records == 0 {
+        // Positions are asked of another thread of the client: not worth it for each batch while records pour in.
+        if due || records == 0 || self.looked_at_bound.elapsed() > LOOK_AT_BOUND {
+            self.looked_at_bound = Instant::now();
             self.finish_if_done()
         } else {
             Ok(Turn::Again)

@@ -9,6 +9,7 @@ use super::schedule::Scheduled;
 use super::shared::Shared;
 use super::tasks::{ActiveTask, Phase, Tasks};
 use crate::Error;
+use crate::config::Guarantee;
 use crate::kafka::batch::{Batch, OwnedMessage};
 use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::processor::{Failure, HeaderUse, Headers, InputRecord, Task};
@@ -84,11 +85,12 @@ pub(super) struct Deadlines {
 }
 
 impl Deadlines {
-    fn new(interval: Duration, transaction_timeout: Duration, now: u64) -> Self {
+    /// `transaction_timeout` is that of transactions, where there are any.
+    fn new(interval: Duration, transaction_timeout: Option<Duration>, now: u64) -> Self {
         let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
         let interval = millis(interval);
         // Flushing and committing take their time too.
-        let transaction = millis(transaction_timeout) / 2;
+        let transaction = transaction_timeout.map_or(u64::MAX, |timeout| millis(timeout) / 2);
         Self {
             interval,
             transaction,
@@ -110,7 +112,10 @@ impl Work {
         let config = shared.topology.config();
         let deadlines = Deadlines::new(
             config.checkpoint_interval(),
-            config.transaction_timeout(),
+            match config.guarantee {
+                Guarantee::ExactlyOnce => Some(config.transaction_timeout()),
+                Guarantee::AtLeastOnce => None,
+            },
             shared.clock.now(),
         );
         let application_id = shared.topology.application_id();
@@ -153,9 +158,12 @@ impl Work {
         self.shared.clock.now() >= self.deadlines.due || self.output.is_full()
     }
 
-    /// Whether stores have changed so much that it should be committed now: until then it is in memory.
+    /// Whether stores have changed so much that it should be committed now: until then it is in memory, and then it is written
+    /// to changelogs in the same transaction.
     pub(super) fn state_is_full(&self) -> bool {
-        self.tasks.unapplied_bytes() >= self.shared.topology.config().uncommitted_state_bytes
+        let bytes = self.tasks.unapplied_bytes();
+        bytes >= self.shared.topology.config().uncommitted_state_bytes
+            || self.output.is_full_with(bytes)
     }
 
     /// Nothing is open any more.
@@ -393,7 +401,7 @@ mod tests {
 
     #[test]
     fn a_checkpoint_is_due_after_the_interval() {
-        let mut deadlines = Deadlines::new(Duration::from_secs(10), MINUTE, 0);
+        let mut deadlines = Deadlines::new(Duration::from_secs(10), Some(MINUTE), 0);
         assert_eq!(deadlines.due, 10_000);
         deadlines.checkpoint_taken(11_000);
         assert_eq!(deadlines.due, 21_000);
@@ -401,14 +409,21 @@ mod tests {
 
     #[test]
     fn a_transaction_is_committed_long_before_its_timeout() {
-        let mut deadlines = Deadlines::new(Duration::from_secs(59), MINUTE, 0);
+        let mut deadlines = Deadlines::new(Duration::from_secs(59), Some(MINUTE), 0);
         deadlines.transaction_began(5_000);
         assert_eq!(deadlines.due, 35_000);
     }
 
     #[test]
+    fn without_transactions_the_interval_is_all_that_counts() {
+        let mut deadlines = Deadlines::new(Duration::from_secs(300), None, 0);
+        deadlines.transaction_began(5_000);
+        assert_eq!(deadlines.due, 300_000);
+    }
+
+    #[test]
     fn an_interval_that_ends_earlier_stays() {
-        let mut deadlines = Deadlines::new(Duration::from_secs(10), MINUTE, 0);
+        let mut deadlines = Deadlines::new(Duration::from_secs(10), Some(MINUTE), 0);
         deadlines.transaction_began(9_000);
         assert_eq!(deadlines.due, 10_000);
     }

@@ -1,9 +1,11 @@
 //! How a job ends, in order and otherwise.
 
 use crate::fixture::{Fixture, SOON};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use streams_broker::EmbeddedKafka;
-use streams_tests::{Isolation, Oracle, TestCluster, wait_until};
+use streams_broker::{ApiKey, EmbeddedKafka, Fault};
+use streams_tests::{Isolation, Oracle, Sender, TestCluster, wait_until};
 
 #[test]
 fn a_stopped_job_stops_soon_when_there_is_nothing_to_do() {
@@ -46,6 +48,61 @@ fn slow_user_code_cannot_let_a_transaction_time_out() {
         fixture.events.lock().unwrap()
     );
     assert!(summary.checkpoints >= 3, "{summary:?}");
+}
+
+#[test]
+fn a_burst_that_brokers_take_on_slowly_cannot_let_a_transaction_time_out() {
+    let kafka = EmbeddedKafka::start().unwrap();
+    let cluster = TestCluster::on(&kafka);
+    let mut fixture = Fixture::on(&cluster, 1);
+    fixture.produce_long(40_000, 500);
+    // At most a batch of 1 MB each, so all of it takes longer than three transactions may.
+    let slow = Fault::delay(ApiKey::Produce, Duration::from_millis(500));
+    let slow = kafka.inject(slow.topic(&fixture.output));
+    let builder = fixture.builder();
+    builder.transaction_timeout(Duration::from_secs(3));
+    builder.checkpoint_interval(Duration::from_millis(2_900));
+    let topology = fixture.mapping(&builder, str::to_owned);
+
+    let summary = fixture.run_until_latest(topology).unwrap();
+
+    assert!(!slow.struck().is_empty());
+    Oracle::exactly_once(&fixture.inputs(), &fixture.outputs());
+    let events = fixture.events.lock().unwrap();
+    assert_eq!(summary.recoveries, 0, "{events:?}");
+    assert!(summary.checkpoints >= 3, "{summary:?}");
+}
+
+#[test]
+fn a_bounded_run_ends_while_records_keep_coming() {
+    let mut fixture = Fixture::new(2);
+    fixture.produce(2, 100);
+    let end = Arc::new(AtomicBool::new(false));
+    let feeder = {
+        let (end, input) = (Arc::clone(&end), fixture.input.clone());
+        std::thread::spawn(move || {
+            let sender = Sender::new(TestCluster::shared(), &[]);
+            while !end.load(Ordering::Relaxed) {
+                sender.text(&input, 0, "more");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        })
+    };
+    let builder = fixture.builder();
+    // Never as fast as they come.
+    let topology = fixture.mapping(&builder, |text| {
+        std::thread::sleep(Duration::from_millis(5));
+        text.to_owned()
+    });
+
+    let began = Instant::now();
+    let summary = fixture.run_until_latest(topology).unwrap();
+
+    let took = began.elapsed();
+    end.store(true, Ordering::Relaxed);
+    feeder.join().unwrap();
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    assert!(summary.processed >= 100, "{summary:?}");
 }
 
 #[test]

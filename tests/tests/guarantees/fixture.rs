@@ -129,6 +129,16 @@ impl<'a> Fixture<'a> {
         self.produced += count;
     }
 
+    /// Writes `count` records of so many bytes, each another one, to partition 0.
+    pub(crate) fn produce_long(&mut self, count: usize, bytes: usize) {
+        let sender = Sender::new(self.cluster, &[]);
+        for number in self.produced..self.produced + count {
+            sender.text(&self.input, 0, &format!("{number:0bytes$}"));
+        }
+        sender.flush();
+        self.produced += count;
+    }
+
     /// Waits until each of its partitions is assigned.
     pub(crate) fn wait_for_assignment(&self) {
         wait_until("it has its partitions", SOON, || {
