@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::TestCluster;
 use crate::apache::free_ports;
-use crate::jvm::Options;
+use crate::jvm::{Options, libs};
 
 const USER: &str = "streams";
 const PASSWORD: &str = "a password with = and #";
@@ -30,6 +30,26 @@ impl SecuredKafka {
     ///
     /// When Java is not there or the node doesn't start.
     pub fn start() -> SecuredKafka {
+        SecuredKafka::start_with(&[])
+    }
+
+    /// Like [`start`](SecuredKafka::start), with an authorizer: who comes by the secured listener may do what it is
+    /// [allowed](SecuredKafka::allow), who comes by the plain one may do everything.
+    ///
+    /// # Panics
+    ///
+    /// When Java is not there or the node doesn't start.
+    pub fn start_with_acls() -> SecuredKafka {
+        SecuredKafka::start_with(&[
+            (
+                "authorizer.class.name",
+                "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            ),
+            ("super.users", "User:ANONYMOUS"),
+        ])
+    }
+
+    fn start_with(settings: &[(&str, &str)]) -> SecuredKafka {
         let directory = tempfile::Builder::new()
             .prefix("kafka-keys-")
             .tempdir()
@@ -37,17 +57,19 @@ impl SecuredKafka {
         let store = directory.path().join("broker.p12");
         make_certificate(&store, &certificate(directory.path()));
         let port = free_ports(1).first().copied().expect("a port");
+        let store = store.display().to_string();
+        let secured = [
+            ("sasl.enabled.mechanisms", "SCRAM-SHA-512"),
+            (
+                "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config",
+                "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+            ),
+            ("ssl.keystore.type", "PKCS12"),
+            ("ssl.keystore.location", &store),
+            ("ssl.keystore.password", STORE_PASSWORD),
+        ];
         let cluster = TestCluster::jvm(&Options {
-            settings: &[
-                ("sasl.enabled.mechanisms", "SCRAM-SHA-512"),
-                (
-                    "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config",
-                    "org.apache.kafka.common.security.scram.ScramLoginModule required;",
-                ),
-                ("ssl.keystore.type", "PKCS12"),
-                ("ssl.keystore.location", &store.display().to_string()),
-                ("ssl.keystore.password", STORE_PASSWORD),
-            ],
+            settings: &[&secured, settings].concat(),
             listener: Some(&format!("SASL_SSL://localhost:{port}")),
             credentials: &[&format!(
                 "SCRAM-SHA-512=[name={USER},password=\"{PASSWORD}\"]"
@@ -64,6 +86,32 @@ impl SecuredKafka {
     /// The same node by its plain listener.
     pub fn cluster(&self) -> &TestCluster {
         &self.cluster
+    }
+
+    /// Allows who comes by the secured listener an operation on `resources`, such as `["--topic", "input"]`, as
+    /// `kafka-acls` takes them.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be allowed.
+    pub fn allow(&self, operation: &str, resources: &[&str]) {
+        let output = Command::new("java")
+            .args(["-XX:TieredStopAtLevel=1", "-cp"])
+            .arg(libs().join("*"))
+            .arg("org.apache.kafka.tools.AclCommand")
+            .args(["--bootstrap-server", self.cluster.bootstrap_servers()])
+            .args(["--add", "--allow-principal", &format!("User:{USER}")])
+            .args(["--operation", operation])
+            .args(resources)
+            .stdin(Stdio::null())
+            .output()
+            .expect("java runs");
+        assert!(
+            output.status.success(),
+            "kafka-acls {operation} {resources:?}: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     /// The properties that a client needs for the secured listener, as librdkafka names them.

@@ -1,6 +1,7 @@
 //! What the job asks of the cluster before and beside the records.
 
 use super::TopicPartition;
+use super::authorized::{self, Allowed};
 use super::error::{ClientError, Remedy};
 use super::lists;
 use super::offsets::{LogEnd, list_offsets};
@@ -90,6 +91,20 @@ impl Admin {
     /// What the cluster calls itself; no other cluster has this id, nor has this one after it was made anew.
     pub(crate) fn cluster_id(&self, timeout: Duration) -> Option<String> {
         self.client.inner().fetch_cluster_id(timeout)
+    }
+
+    /// What this client may do with each of these topics, as far as the cluster tells it.
+    pub(crate) fn allowed_with_topics(
+        &self,
+        topics: &[&str],
+        timeout: Duration,
+    ) -> BTreeMap<String, Allowed> {
+        authorized::with_topics(self.client.inner(), topics, timeout)
+    }
+
+    /// What this client may do with a group, if the cluster tells it.
+    pub(crate) fn allowed_with_group(&self, group: &str, timeout: Duration) -> Option<Allowed> {
+        authorized::with_group(self.client.inner(), group, timeout)
     }
 
     /// Creates a topic with the broker's default replication; one that exists is left as it is.

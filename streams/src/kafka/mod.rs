@@ -12,6 +12,7 @@
 //! * `log`: what librdkafka logs;
 //! * [`producer`]: transactional and idempotent producers;
 //! * [`admin`]: topics, groups, offsets and broker settings;
+//! * [`authorized`]: what this client may do, as far as the cluster tells it;
 //! * [`reach`]: the first contact, and why there is none;
 //! * [`error`]: every client error, classified.
 //!
@@ -27,6 +28,7 @@
 )]
 
 pub(crate) mod admin;
+pub(crate) mod authorized;
 pub(crate) mod batch;
 mod closing;
 pub(crate) mod consumer;

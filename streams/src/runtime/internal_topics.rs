@@ -107,6 +107,14 @@ fn plan(topology: &Topology, existing: &BTreeMap<String, i32>) -> Result<Vec<Int
     Ok(topics)
 }
 
+/// The names of those that are there, however many partitions they have.
+pub(crate) fn existing(topology: &Topology, report: &ClusterReport) -> Result<Vec<String>> {
+    let names = plan(topology, &report.topics)?.into_iter().map(|t| t.name);
+    Ok(names
+        .filter(|name| report.topics.contains_key(name))
+        .collect())
+}
+
 /// The topics of a plan that are not there.
 fn missing<'p>(
     plan: &'p [InternalTopic],

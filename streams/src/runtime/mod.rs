@@ -8,6 +8,7 @@
 //! | `first_contact` | waiting for a broker that answers |
 //! | `startup` | what is checked against the live cluster |
 //! | `transaction_size` | how much one transaction holds at the most |
+//! | `permissions` | what the cluster's ACLs let the job do |
 //! | `user_topics` | the topics that the topology names, as the cluster has them |
 //! | `instance` | the instance id, locked in the state directory |
 //! | `threads` | the stream threads, started all or none |
@@ -76,6 +77,7 @@ mod orphans;
 mod output;
 mod partition_counts;
 mod patience;
+mod permissions;
 mod preparation;
 mod progress;
 mod punctuate;

@@ -1,9 +1,10 @@
 //! What is checked against the live cluster before a job starts: one clear error for all that is missing.
 
 use super::first_contact;
-use super::internal_topics::{OwnTopic, Verified};
+use super::internal_topics::{self, OwnTopic, Verified};
 use super::output::{Delivery, Output};
 use super::patience::Patience;
+use super::permissions;
 use super::source_changelogs;
 use super::stop::Stop;
 use super::user_topics::Topics;
@@ -125,17 +126,32 @@ pub(crate) async fn check(
     })
 }
 
-/// Beyond [`check`]: whether the job may read its group's offsets and use its transactional ids.
+/// Beyond [`check`]: whether the job may read, write and join its group, as far as the cluster tells it, and whether it may
+/// read its group's offsets and use its transactional ids, which it tries.
 pub(crate) async fn check_permissions(
     topology: &Topology,
     properties: &Properties,
     report: &ClusterReport,
 ) -> Result<()> {
-    let (config, properties, partitions) = (
-        topology.config().clone(),
-        properties.clone(),
-        report.source_partitions(),
-    );
+    let config = topology.config();
+    let internal = internal_topics::existing(topology, report)?;
+    // First, since it waits for the group's coordinator; what the cluster tells has its remedy, so that it is told first.
+    let committed = read_offsets(config, properties, report).await;
+    permissions::check(&config.application_id, properties, report, internal).await?;
+    committed?;
+    match config.guarantee {
+        Guarantee::ExactlyOnce => use_transactional_id(config, properties).await,
+        Guarantee::AtLeastOnce => Ok(()),
+    }
+}
+
+async fn read_offsets(
+    config: &JobConfig,
+    properties: &Properties,
+    report: &ClusterReport,
+) -> Result<()> {
+    let (config, properties) = (config.clone(), properties.clone());
+    let partitions = report.source_partitions();
     blocking(move || {
         let settings = ConsumerSettings {
             thread: 0,
@@ -144,18 +160,24 @@ pub(crate) async fn check_permissions(
             isolation_level: "read_committed",
         };
         let consumer = GroupConsumer::new(&properties, &settings)?;
-        let stop = Arc::new(Stop::new(config.transaction_timeout()));
+        let stop = Stop::new(config.transaction_timeout());
         // A cluster that has just started has no coordinator yet.
         Patience::new(ANSWER_TIMEOUT, &stop)
             .repeat(|wait| consumer.committed(&partitions, wait))?;
-        if config.guarantee == Guarantee::ExactlyOnce {
-            let transactional_id = format!("{}-check", config.transactional_id_prefix());
-            let delivery = Delivery::ExactlyOnce {
-                transactional_id,
-                timeout: config.transaction_timeout(),
-            };
-            Output::new(&properties, delivery, 0, stop)?;
-        }
+        Ok(())
+    })
+    .await
+}
+
+async fn use_transactional_id(config: &JobConfig, properties: &Properties) -> Result<()> {
+    let (config, properties) = (config.clone(), properties.clone());
+    blocking(move || {
+        let delivery = Delivery::ExactlyOnce {
+            transactional_id: format!("{}-check", config.transactional_id_prefix()),
+            timeout: config.transaction_timeout(),
+        };
+        let stop = Arc::new(Stop::new(config.transaction_timeout()));
+        Output::new(&properties, delivery, 0, stop)?;
         Ok(())
     })
     .await

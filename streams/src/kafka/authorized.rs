@@ -1,0 +1,245 @@
+//! What this client may do with topics and groups, as far as the cluster tells it (KIP-430).
+
+use super::batch::Queue;
+use rdkafka::bindings as sys;
+use rdkafka::client::{Client, ClientContext};
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString, c_char};
+use std::ptr::NonNull;
+use std::time::Duration;
+
+/// An operation on a topic or a group, as ACLs have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Operation {
+    Read,
+    Write,
+}
+
+impl Operation {
+    /// As `kafka-acls` takes it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Read => "Read",
+            Self::Write => "Write",
+        }
+    }
+
+    fn native(self) -> i32 {
+        let native = match self {
+            Self::Read => sys::rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_READ,
+            Self::Write => sys::rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_WRITE,
+        };
+        native as i32
+    }
+}
+
+/// The operations that are allowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Allowed(Vec<Operation>);
+
+impl Allowed {
+    #[cfg(test)]
+    pub(crate) fn of(operations: &[Operation]) -> Self {
+        Self(operations.to_vec())
+    }
+
+    pub(crate) fn has(&self, operation: Operation) -> bool {
+        self.0.contains(&operation)
+    }
+
+    /// What is told beside an answer without an error. Who may see a topic or a group may at least describe it: that nothing
+    /// is allowed is no answer.
+    fn told(operations: &[i32]) -> Option<Self> {
+        let all = [Operation::Read, Operation::Write];
+        let allowed = all.into_iter().filter(|o| operations.contains(&o.native()));
+        (!operations.is_empty()).then(|| Self(allowed.collect()))
+    }
+}
+
+/// What may be done with each of these topics. Those of which the cluster does not tell it are left out.
+pub(super) fn with_topics<C: ClientContext>(
+    client: &Client<C>,
+    topics: &[&str],
+    timeout: Duration,
+) -> BTreeMap<String, Allowed> {
+    let names = c_strings(topics);
+    if names.is_empty() {
+        return BTreeMap::new();
+    }
+    let mut pointers = pointers(&names);
+    let for_api = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
+    let answer = ask(client, for_api, timeout, |options, queue| {
+        // SAFETY: the pointers are as many C strings, which the collection copies; the request takes of the collection and of
+        // the options what it needs before it returns. Client, options and queue are alive.
+        unsafe {
+            let topics =
+                sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), names.len());
+            sys::rd_kafka_DescribeTopics(client.native_ptr(), topics, options, queue);
+            sys::rd_kafka_TopicCollection_destroy(topics);
+        }
+    });
+    let Some(event) = answer else {
+        return BTreeMap::new();
+    };
+    let mut told = BTreeMap::new();
+    // SAFETY: the event is alive until the end of this function; the result and what is in it belong to the event, and are
+    // only read. The result is looked at if it is one of this kind.
+    unsafe {
+        let result = sys::rd_kafka_event_DescribeTopics_result(event.0.as_ptr());
+        if result.is_null() {
+            return told;
+        }
+        let mut count = 0;
+        let topics = sys::rd_kafka_DescribeTopics_result_topics(result, &mut count);
+        for topic in elements(topics, count) {
+            let mut count = 0;
+            let operations =
+                sys::rd_kafka_TopicDescription_authorized_operations(*topic, &mut count);
+            let error = sys::rd_kafka_TopicDescription_error(*topic);
+            if let Some(allowed) = allowed(error, operations, count) {
+                let name = CStr::from_ptr(sys::rd_kafka_TopicDescription_name(*topic));
+                told.insert(name.to_string_lossy().into_owned(), allowed);
+            }
+        }
+    }
+    told
+}
+
+/// What may be done with a group, if the cluster tells it.
+pub(super) fn with_group<C: ClientContext>(
+    client: &Client<C>,
+    group: &str,
+    timeout: Duration,
+) -> Option<Allowed> {
+    let names = c_strings(&[group]);
+    let mut pointers = pointers(&names);
+    let for_api = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS;
+    let event = ask(client, for_api, timeout, |options, queue| {
+        // SAFETY: the pointers are as many C strings, which the request copies before it returns, as it does the options.
+        // Client, options and queue are alive.
+        unsafe {
+            sys::rd_kafka_DescribeConsumerGroups(
+                client.native_ptr(),
+                pointers.as_mut_ptr(),
+                names.len(),
+                options,
+                queue,
+            );
+        }
+    })?;
+    // SAFETY: the event is alive until the end of this function; the result and what is in it belong to the event, and are
+    // only read. The result is looked at if it is one of this kind.
+    unsafe {
+        let result = sys::rd_kafka_event_DescribeConsumerGroups_result(event.0.as_ptr());
+        if result.is_null() {
+            return None;
+        }
+        let mut count = 0;
+        let groups = sys::rd_kafka_DescribeConsumerGroups_result_groups(result, &mut count);
+        let group = *elements(groups, count).first()?;
+        let mut count = 0;
+        let operations =
+            sys::rd_kafka_ConsumerGroupDescription_authorized_operations(group, &mut count);
+        let error = sys::rd_kafka_ConsumerGroupDescription_error(group);
+        allowed(error, operations, count)
+    }
+}
+
+/// Names that C can take; no topic or group has another one.
+fn c_strings(names: &[&str]) -> Vec<CString> {
+    names.iter().flat_map(|name| CString::new(*name)).collect()
+}
+
+fn pointers(names: &[CString]) -> Vec<*const c_char> {
+    names.iter().map(|name| name.as_ptr()).collect()
+}
+
+/// The elements of an array of librdkafka's, which is null if it has none.
+///
+/// # Safety
+///
+/// `array` is null, or points to `count` elements that live for `'a`.
+unsafe fn elements<'a, T>(array: *mut T, count: usize) -> &'a [T] {
+    match array.is_null() {
+        true => &[],
+        // SAFETY: as the caller says.
+        false => unsafe { std::slice::from_raw_parts(array, count) },
+    }
+}
+
+/// What one description tells.
+///
+/// # Safety
+///
+/// `error` is null or an error that is alive; `operations` is null or points to `count` operations that are alive.
+unsafe fn allowed(
+    error: *const sys::rd_kafka_error_t,
+    operations: *const sys::rd_kafka_AclOperation_t,
+    count: usize,
+) -> Option<Allowed> {
+    if !error.is_null() {
+        // By its name: its code may be one that the binding's enumeration does not have.
+        // SAFETY: the error is alive, and its name is a C string that is never freed.
+        let name = unsafe { CStr::from_ptr(sys::rd_kafka_error_name(error)) };
+        tracing::debug!(error = %name.to_string_lossy(), "what may be done is not told");
+        let refused = name.to_bytes().ends_with(b"_AUTHORIZATION_FAILED");
+        return refused.then(Allowed::default);
+    }
+    // As the numbers that they are: a newer broker may tell operations that the binding's enumeration does not have.
+    // SAFETY: as the caller says; C's enumerations are integers.
+    let operations = unsafe { elements(operations.cast_mut().cast::<i32>(), count) };
+    Allowed::told(operations)
+}
+
+/// An answer of librdkafka, released on drop.
+struct Event(NonNull<sys::rd_kafka_event_t>);
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        // SAFETY: the event came from a queue, is ours, and is destroyed once, here.
+        unsafe { sys::rd_kafka_event_destroy(self.0.as_ptr()) }
+    }
+}
+
+/// Sends a request that asks for operations too, and waits for its answer; `None` if none comes in time.
+fn ask<C: ClientContext>(
+    client: &Client<C>,
+    for_api: sys::rd_kafka_admin_op_t,
+    timeout: Duration,
+    send: impl FnOnce(*const sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t),
+) -> Option<Event> {
+    // SAFETY: the client is alive; the new queue is ours, and is dropped at the end of this function, before the client.
+    let queue = unsafe { Queue::from_ptr(sys::rd_kafka_queue_new(client.native_ptr())) }?;
+    // SAFETY: the client is alive. The options are ours, and are destroyed once, when the request has taken what it needs of
+    // them. What may be wrong with the setting (null if nothing is) is ours to destroy, for which null is fine.
+    unsafe {
+        let options = sys::rd_kafka_AdminOptions_new(client.native_ptr(), for_api);
+        let refused = sys::rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
+        sys::rd_kafka_error_destroy(refused);
+        send(options, queue.ptr());
+        sys::rd_kafka_AdminOptions_destroy(options);
+    }
+    let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: the queue is alive. An answer that comes after it is gone is dropped by librdkafka.
+    NonNull::new(unsafe { sys::rd_kafka_queue_poll(queue.ptr(), millis) }).map(Event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_that_the_binding_does_not_know_do_no_harm() {
+        let read = Operation::Read.native();
+        assert_eq!(
+            Allowed::told(&[99, read]),
+            Some(Allowed::of(&[Operation::Read]))
+        );
+        assert_eq!(Allowed::told(&[99]), Some(Allowed::default()));
+    }
+
+    #[test]
+    fn nothing_is_no_answer() {
+        assert_eq!(Allowed::told(&[]), None);
+    }
+}
