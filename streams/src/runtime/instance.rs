@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// The name of the file that holds the id and the lock.
@@ -21,10 +21,7 @@ pub(crate) struct Instance {
 impl Instance {
     /// Locks `directory`, which is made if it does not exist, and reads the instance id in it or writes a new one.
     pub(crate) fn lock(directory: &Path) -> Result<Self> {
-        let io = |what: &str, path: &Path, source| Error::Io {
-            what: format!("{what} {}", path.display()),
-            source,
-        };
+        let io = |what: &str, path: &Path, source| unusable(directory, what, path, source);
         fs::create_dir_all(directory)
             .map_err(|e| io("making the state directory", directory, e))?;
         let path = directory.join(FILE);
@@ -52,6 +49,20 @@ impl Instance {
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
+}
+
+/// A state directory that this process cannot use. By default it is the same one for all users of a machine.
+fn unusable(directory: &Path, what: &str, path: &Path, source: std::io::Error) -> Error {
+    let doing = format!("{what} {}", path.display());
+    let what = match source.kind() {
+        ErrorKind::PermissionDenied => format!(
+            "this user may not use the state directory {}, which may be another user's; give the job a directory of its own \
+             with `--state-dir` or `Job::state_dir` ({doing})",
+            directory.display()
+        ),
+        _ => doing,
+    };
+    Error::Io { what, source }
 }
 
 fn read_or_create(file: &mut File) -> std::io::Result<String> {
@@ -109,6 +120,21 @@ mod tests {
             error.contains("in use by another process") && error.contains("--state-dir"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_directory_of_another_user_is_refused_with_the_remedy() {
+        // As the operating system would say it to anybody but root.
+        let denied = || std::io::Error::from(ErrorKind::PermissionDenied);
+        let directory = Path::new("/tmp/streams/job");
+        let error = unusable(directory, "opening", &directory.join(FILE), denied()).to_string();
+        for word in [
+            "--state-dir",
+            "Job::state_dir",
+            "opening /tmp/streams/job/instance",
+        ] {
+            assert!(error.contains(word), "{error}");
+        }
     }
 
     #[test]
