@@ -107,6 +107,18 @@ fn describe_gives_the_topology_to_programs() {
 }
 
 #[test]
+fn who_closes_the_pipe_gets_no_more_and_no_panic() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = recipe(&["describe", "--format", "dot"]);
+    let output = command.stdout(writer).stderr(Stdio::piped());
+    let ended = output.spawn().unwrap().wait_with_output().unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{stderr}");
+    assert_eq!(stderr, "");
+}
+
+#[test]
 fn help_lists_the_commands_and_a_flag_for_each_attribute() {
     let help = told(&["--help"]);
     for word in ["run", "describe", "check"] {
@@ -145,13 +157,25 @@ fn help_lists_the_commands_and_a_flag_for_each_attribute() {
 
 #[test]
 fn wrong_arguments_are_told_what_was_expected() {
-    let cases: [(&[&str], &[&str]); 19] = [
+    let cases: [(&[&str], &[&str]); 22] = [
         (&["--bootstrap-server", "a:1"], &["'--bootstrap-servers'"]),
         (
             &["run", "--checkpont-interval", "5s"],
             &["'--checkpoint-interval'"],
         ),
         (&["decribe"], &["'describe'"]),
+        (
+            &["run", "--bootstrap-servers", ""],
+            &["--bootstrap-servers", "names no broker", "`HOST:PORT`"],
+        ),
+        (
+            &["check", "--bootstrap-servers", " ,"],
+            &["--bootstrap-servers", "names no broker"],
+        ),
+        (
+            &["run", "--property", "bootstrap.servers="],
+            &["bootstrap.servers", "names no broker"],
+        ),
         (
             &["run", "--checkpoint-interval", "5"],
             &["`5` is not a duration", "`10s`"],
@@ -178,7 +202,7 @@ fn wrong_arguments_are_told_what_was_expected() {
         ),
         (
             &["run", "--stream-threads", "0"],
-            &["`stream_threads` is 0"],
+            &["`stream_threads` is 0", "Usage: kafka-exactly-once "],
         ),
         (
             &["run", "--transaction-timeout", "9999999999999h"],

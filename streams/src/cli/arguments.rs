@@ -90,7 +90,7 @@ impl RunArguments {
 pub(super) struct Deployment {
     /// The Kafka cluster, as HOST:PORT[,HOST:PORT…]. Without it `run` starts an embedded Kafka, if the program has one,
     /// whose data is gone when it ends.
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = servers)]
     bootstrap_servers: Option<String>,
     /// Any librdkafka property, such as `security.protocol=SASL_SSL`; may be repeated, and wins over the file.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
@@ -149,9 +149,14 @@ pub(super) struct Deployment {
 impl Deployment {
     /// Whether `topology` can run so, as far as the arguments alone can tell: what the topology itself has wrong is no fault
     /// of theirs, nor is what a file says.
-    pub(super) fn check(&self, topology: &Topology) -> std::result::Result<(), clap::Error> {
+    pub(super) fn check(
+        &self,
+        program: &str,
+        topology: &Topology,
+    ) -> std::result::Result<(), clap::Error> {
         let wrong = |error| {
-            <Arguments as CommandFactory>::command().error(ErrorKind::ValueValidation, error)
+            let mut command = <Arguments as CommandFactory>::command().bin_name(program);
+            command.error(ErrorKind::ValueValidation, error)
         };
         self.set_flags(&mut Properties::default()).map_err(wrong)?;
         if topology.check().is_err() {
@@ -299,8 +304,20 @@ fn set_some<T: Clone>(value: &mut Option<T>, by: &Option<T>) {
 
 fn key_value(text: &str) -> std::result::Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected `key=value`")?;
+    let key = key.trim();
+    if key == "bootstrap.servers" {
+        servers(value)?;
+    }
     // A password may begin or end in blanks.
-    Ok((key.trim().to_owned(), value.to_owned()))
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// An empty list, as of a variable that is not set, must not be taken for none: that would start an embedded Kafka.
+fn servers(text: &str) -> std::result::Result<String, String> {
+    match text.split(',').all(|server| server.trim().is_empty()) {
+        true => Err("it names no broker; write `HOST:PORT`, or leave it out".to_owned()),
+        false => Ok(text.to_owned()),
+    }
 }
 
 fn topic_and_file(text: &str) -> std::result::Result<(String, PathBuf), String> {
@@ -442,11 +459,11 @@ mod tests {
             builder.build()
         };
         let threads = deployment(&["run", "--stream-threads", "0"]);
-        let error = threads.check(&topology(1)).unwrap_err();
+        let error = threads.check("job", &topology(1)).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         let error = error.to_string();
         assert!(error.contains("`stream_threads` is 0"), "{error}");
-        deployment(&["run"]).check(&topology(0)).unwrap();
+        deployment(&["run"]).check("job", &topology(0)).unwrap();
     }
 
     #[test]

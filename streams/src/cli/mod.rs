@@ -11,6 +11,7 @@ mod arguments;
 mod bars;
 #[cfg(feature = "embedded")]
 mod lines;
+mod print;
 #[cfg(feature = "embedded")]
 mod quick_start;
 mod report;
@@ -31,6 +32,7 @@ use clap::Parser as _;
 use signals::Signals;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
+use std::path::Path;
 use tracing_subscriber::EnvFilter;
 
 /// Runs `topology` as the command line says: [`Cli`] without samples.
@@ -187,20 +189,18 @@ impl Cli {
         self,
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<()> {
+        let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+        let program = program(&arguments);
         match Arguments::parse_from(arguments).command() {
-            Command::Describe { format } => {
-                describe(&self.topology, format);
-                Ok(())
-            }
+            Command::Describe { format } => print::line(&describe(&self.topology, format)),
             Command::Check(deployment) => {
-                exit_if_wrong(&deployment, &self.topology);
+                exit_if_wrong(&program, &deployment, &self.topology);
                 start_log();
                 let report = job(self.topology, &deployment)?.check().await?;
-                print!("{}", report::text(&report));
-                Ok(())
+                print::line(&report::text(&report))
             }
             Command::Run(run) => {
-                exit_if_wrong(&run.deployment, &self.topology);
+                exit_if_wrong(&program, &run.deployment, &self.topology);
                 let bars = start_log();
                 self.run_job(&run, &bars).await
             }
@@ -249,9 +249,16 @@ impl Cli {
     }
 }
 
+/// What the first argument calls the program, as messages name it.
+fn program(arguments: &[OsString]) -> String {
+    let path = arguments.first().map(Path::new);
+    let name = path.and_then(Path::file_name).unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
 /// As for every wrong argument: a message, and exit code 2.
-fn exit_if_wrong(deployment: &Deployment, topology: &Topology) {
-    if let Err(error) = deployment.check(topology) {
+fn exit_if_wrong(program: &str, deployment: &Deployment, topology: &Topology) {
+    if let Err(error) = deployment.check(program, topology) {
         error.exit();
     }
 }
@@ -292,15 +299,14 @@ async fn run_until_stopped(
     summary
 }
 
-fn describe(topology: &Topology, format: DescribeFormat) {
+fn describe(topology: &Topology, format: DescribeFormat) -> String {
     let description = topology.describe();
-    let text = match format {
+    match format {
         DescribeFormat::Text => description.to_string(),
         DescribeFormat::Mermaid => description.mermaid(),
         DescribeFormat::Dot => description.dot(),
         DescribeFormat::Json => description.json(),
-    };
-    println!("{}", text.trim_end());
+    }
 }
 
 fn tell_summary(summary: &Summary) {

@@ -54,8 +54,7 @@ impl Show {
                 "`{topic}` does not have what `show` expects of it: {e}"
             ))
         };
-        println!("\n{}", text(rows).map_err(unreadable)?.trim_end());
-        Ok(())
+        super::print::line(&format!("\n{}", text(rows).map_err(unreadable)?))
     }
 }
 
