@@ -78,7 +78,7 @@
 //! - **Time.** Two delays are zero, so that tests don't wait: `group.initial.rebalance.delay.ms`, and the time until the
 //!   markers of an ended transaction are written. [`Builder::marker_delay`] makes clients meet CONCURRENT_TRANSACTIONS as
 //!   they do on a real cluster. Expired transactional ids are looked for with the scan for late transactions, not once an
-//!   hour. Waits of a fetch go by the machine's clock, everything else by the broker's own.
+//!   hour. Waits of a fetch and connections that are silent go by the machine's clock, which is the clients' too, everything else by the broker's own.
 //! - **Versions.** Of those of Apache Kafka 4.3 AddPartitionsToTxn 4 and 5 are missing, which brokers send each other and
 //!   no client sends. Two-phase commit (KIP-939) is not known. The tagged fields of Fetch that only replicas send are
 //!   refused. Of features ApiVersions tells only `group.version` and `transaction.version`, not `metadata.version` and

@@ -2,7 +2,8 @@
 //!
 //! Invariants: a connection's answers leave in the order of its requests; a frame that cannot be read closes its
 //! connection and nothing else; no more is allocated for a frame than its bytes that have arrived, in steps; a client has
-//! `connections.max.idle.ms` to ask, and as long to take its answer, so that neither is held for ever.
+//! `connections.max.idle.ms` to ask, to wait for its answer, and to take it, and the fetch of one that is gone does not
+//! wait, so that nothing is held for ever. While the broker stands still that time does too.
 
 use std::io;
 use std::sync::Arc;
@@ -10,10 +11,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::sync::{Notify, watch};
 
 use crate::api::{self, Connection};
 use crate::shared::Shared;
@@ -98,26 +98,67 @@ async fn converse(mut stream: TcpStream, mut connection: Connection) -> Result<(
     let (read, mut write) = stream.split();
     let mut read = BufReader::with_capacity(BUFFER, read);
     let largest = connection.largest_request();
-    let patience = connection.patience();
+    let gone = connection.gone();
+    let patience = Patience {
+        shared: Arc::clone(connection.shared()),
+        most: connection.patience(),
+    };
     loop {
         // A client that is answered asks again, or is taken for gone.
-        let frame = within(patience, Closed::Idle, read_frame(&mut read, largest)).await??;
-        let Some(frame) = frame else { return Ok(()) };
-        if let Some(answer) = api::answer(&mut connection, frame).await? {
-            within(patience, Closed::Untaken, write.write_all(&answer)).await??;
+        let frame = patience.with(Closed::Idle, read_frame(&mut read, largest));
+        let Some(frame) = frame.await?? else {
+            return Ok(());
+        };
+        let answer = api::answer(&mut connection, frame);
+        let answer = answered(answer, &mut read, &gone);
+        if let Some(answer) = patience.with(Closed::Idle, answer).await?? {
+            let taken = write.write_all(&answer);
+            patience.with(Closed::Untaken, taken).await??;
         }
     }
 }
 
-/// What comes of something that may take so long; `None` is for ever.
-async fn within<T>(
-    patience: Option<Duration>,
-    late: Closed,
-    something: impl Future<Output = T>,
-) -> Result<T, Closed> {
-    match patience {
-        Some(patience) => timeout(patience, something).await.map_err(|_| late),
-        None => Ok(something.await),
+/// How long a client may keep a connection waiting.
+struct Patience {
+    shared: Arc<Shared>,
+    /// `None` is for ever.
+    most: Option<Duration>,
+}
+
+impl Patience {
+    /// What comes of something, if that does not take too long.
+    async fn with<T>(&self, late: Closed, something: impl Future<Output = T>) -> Result<T, Closed> {
+        let Some(most) = self.most else {
+            return Ok(something.await);
+        };
+        tokio::select! {
+            // What is there at once is not timed.
+            biased;
+            done = something => Ok(done),
+            () = self.shared.passed(most) => Err(late),
+        }
+    }
+}
+
+/// The answer. While it is waited for it is seen whether its client is gone, and who waits for its sake is told: a fetch may wait
+/// for as long as it says. What the client asks meanwhile is kept, a buffer of it, and read when it is answered.
+///
+/// What was asked takes effect all the same: a request whose client is gone is a case that faults are for.
+async fn answered<T>(
+    answer: impl Future<Output = T>,
+    read: &mut (impl AsyncBufRead + Unpin),
+    gone: &Notify,
+) -> T {
+    let watch = async {
+        if matches!(read.fill_buf().await, Ok([]) | Err(_)) {
+            gone.notify_one();
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        biased;
+        answer = answer => answer,
+        never = watch => never,
     }
 }
 

@@ -78,6 +78,13 @@ impl Shared {
         }
     }
 
+    /// Waits until so much time has passed by the machine's clock, which is the clients' too; longer, while the broker stands
+    /// still.
+    pub(crate) async fn passed(&self, time: Duration) {
+        sleep(time).await;
+        self.running().await;
+    }
+
     /// Makes the broker refuse new connections, or accept them.
     pub(crate) fn set_refuses(&self, refuses: bool) {
         self.refuses.store(refuses, Ordering::Release);

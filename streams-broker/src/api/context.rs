@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
+use tokio::sync::Notify;
 
 use crate::faults::{ErrorLevel, Told};
 use crate::log::Reader;
@@ -14,6 +15,8 @@ use crate::shared::Shared;
 pub(crate) struct Context<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) reader: &'a Reader,
+    /// Told when the client is gone: it needs no answer.
+    pub(crate) gone: &'a Notify,
     pub(crate) host: &'a str,
     pub(crate) client_id: &'a str,
     pub(crate) version: i16,

@@ -88,6 +88,7 @@ struct Attempt {
 /// Answers when there is enough, when something is wrong, or when the time is up.
 pub(super) async fn handle(context: &Context<'_>, mut request: FetchRequest) -> FetchResponse {
     let checked = context.check_at(ErrorLevel::Answer, PLACES);
+    let checked = checked.and_then(|()| check(&request));
     let plan = match checked.and_then(|()| plan(context, &mut request)) {
         Ok(plan) => plan,
         Err(error) => return FetchResponse::default().with_error_code(error.code()),
@@ -115,7 +116,19 @@ pub(super) async fn handle(context: &Context<'_>, mut request: FetchRequest) -> 
             return respond(context, &plan, attempt);
         }
         // Whether records came or the time is up is seen by looking again.
-        let _ = timeout_at(deadline, context.reader.notified()).await;
+        tokio::select! {
+            _ = timeout_at(deadline, context.reader.notified()) => {}
+            () = context.gone.notified() => return FetchResponse::default(),
+        }
+    }
+}
+
+/// Apache Kafka fails on any other isolation, and its client is told no more than that.
+fn check(request: &FetchRequest) -> Result<(), ResponseError> {
+    if (0..=1).contains(&request.isolation_level) {
+        Ok(())
+    } else {
+        Err(ResponseError::UnknownServerError)
     }
 }
 
@@ -228,7 +241,8 @@ fn read_all(
         } else {
             ResponseError::UnknownTopicId
         };
-        let part = match context.check_at(ErrorLevel::Parts, PLACES) {
+        let checked = context.check_at(ErrorLevel::Parts, PLACES);
+        let part = match checked.and_then(|()| check_sizes(request, asked)) {
             Ok(()) => read_one(log, asked, isolation, limit, missing),
             Err(error) => Part {
                 leader_epoch: log.map_or(-1, Log::leader_epoch),
@@ -240,6 +254,15 @@ fn read_all(
         attempt.parts.push(part);
     }
     attempt
+}
+
+/// Apache Kafka fails where less than nothing is asked for.
+fn check_sizes(request: &FetchRequest, asked: &FetchPartition) -> Result<(), ResponseError> {
+    if request.max_bytes >= 0 && asked.partition_max_bytes >= 0 {
+        Ok(())
+    } else {
+        Err(ResponseError::UnknownServerError)
+    }
 }
 
 fn limit(asked: &FetchPartition, left: usize, at_least_one: bool) -> Limit {

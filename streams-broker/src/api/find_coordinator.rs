@@ -5,6 +5,7 @@ use kafka_protocol::messages::find_coordinator_response::Coordinator;
 use kafka_protocol::messages::{BrokerId, FindCoordinatorRequest, FindCoordinatorResponse};
 use kafka_protocol::protocol::StrBytes;
 
+use super::once::once;
 use super::{Context, text};
 use crate::broker::{Broker, Node};
 
@@ -17,9 +18,7 @@ pub(super) fn handle(
 ) -> FindCoordinatorResponse {
     let node = &broker.node;
     if context.version >= 4 {
-        let found = request
-            .coordinator_keys
-            .into_iter()
+        let found = once(request.coordinator_keys, StrBytes::clone)
             .map(|key| coordinator(context, node, key, request.key_type));
         return FindCoordinatorResponse::default().with_coordinators(found.collect());
     }

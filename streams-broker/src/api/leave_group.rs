@@ -1,5 +1,6 @@
 //! LeaveGroup: one member before version 3, several after.
 
+use kafka_protocol::ResponseError;
 use kafka_protocol::messages::leave_group_response::MemberResponse;
 use kafka_protocol::messages::{LeaveGroupRequest, LeaveGroupResponse};
 
@@ -21,6 +22,10 @@ pub(super) fn handle(
 ) -> LeaveGroupResponse {
     if let Err(error) = context.check_at(ErrorLevel::Answer, PLACES) {
         return LeaveGroupResponse::default().with_error_code(error.code());
+    }
+    if context.version >= 3 && request.group_id.is_empty() {
+        let error = ResponseError::InvalidGroupId.code();
+        return LeaveGroupResponse::default().with_error_code(error);
     }
     let now = broker.now();
     let (topics, settings) = (&broker.topics, &broker.settings);

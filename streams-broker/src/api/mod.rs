@@ -63,6 +63,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ApiKey, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, StrBytes};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use self::context::Context;
@@ -79,6 +80,8 @@ use crate::shared::Shared;
 pub(crate) struct Connection {
     shared: Arc<Shared>,
     reader: Reader,
+    /// Tells that there is nobody any more.
+    gone: Arc<Notify>,
     host: String,
 }
 
@@ -87,6 +90,7 @@ impl Connection {
         Self {
             shared,
             reader: Reader::default(),
+            gone: Arc::default(),
             host,
         }
     }
@@ -96,7 +100,15 @@ impl Connection {
         self.shared.lock().settings.int("socket.request.max.bytes")
     }
 
-    /// How long a client may ask nothing; `None` is for ever.
+    pub(crate) fn gone(&self) -> Arc<Notify> {
+        Arc::clone(&self.gone)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// How long a client may keep the connection waiting; `None` is for ever.
     pub(crate) fn patience(&self) -> Option<Duration> {
         let idle = self
             .shared
@@ -237,9 +249,10 @@ pub(crate) async fn answer(
     let header =
         RequestHeader::decode(&mut body, api.request_header_version(version)).map_err(malformed)?;
     let client_id = header.client_id.as_deref().unwrap_or_default();
-    let (shared, reader, host) = (
+    let (shared, reader, gone, host) = (
         &connection.shared,
         &connection.reader,
+        &*connection.gone,
         connection.host.as_str(),
     );
     let Some(subject) = shape::subject(api, version, &body) else {
@@ -259,6 +272,7 @@ pub(crate) async fn answer(
     let context = Context {
         shared,
         reader,
+        gone,
         host,
         client_id,
         version,
@@ -430,6 +444,7 @@ mod tests {
             let context = Context {
                 shared: &shared,
                 reader: &Reader::default(),
+                gone: &Notify::new(),
                 host: "",
                 client_id: "",
                 version: *version,

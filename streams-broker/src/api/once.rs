@@ -1,5 +1,5 @@
 //! What a request names more than once is answered once: a name of a few bytes may have an answer of many, and a frame has
-//! room for a million names.
+//! room for a hundred thousand names.
 //!
 //! Apache Kafka does so for Metadata, Fetch and DescribeTopicPartitions; where it answers each time (DescribeConfigs,
 //! OffsetFetch, the descriptions of groups, producers and transactions), clients keep what they get by its name.

@@ -19,8 +19,9 @@ use kafka_protocol::messages::ApiKey;
 
 use crate::sessions::SessionClaim;
 
-/// Elements of all arrays of a request together. One takes a byte in the frame, and a hundred and more when decoded.
-const MOST_ELEMENTS: usize = 1_000_000;
+/// Elements of all arrays of a request together. One takes a byte in the frame, and a hundred and more when decoded, and as many
+/// in the answer.
+const MOST_ELEMENTS: usize = 100_000;
 
 /// First flexible version, and the fields.
 pub(super) fn shape(api: ApiKey) -> Option<(i16, &'static str)> {

@@ -18,10 +18,11 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use kafka_protocol::messages::{
     ApiVersionsRequest, ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest,
     DeleteGroupsRequest, DescribeConfigsRequest, DescribeGroupsRequest, DescribeProducersRequest,
-    DescribeTopicPartitionsRequest, DescribeTransactionsRequest, FetchRequest, GroupId,
-    MetadataRequest, OffsetFetchRequest, ProduceRequest, TopicName, TransactionalId,
+    DescribeTopicPartitionsRequest, DescribeTransactionsRequest, FetchRequest,
+    FindCoordinatorRequest, GroupId, MetadataRequest, OffsetFetchRequest, ProduceRequest,
+    TopicName, TransactionalId,
 };
-use streams_broker::EmbeddedKafka;
+use streams_broker::{ApiKey, EmbeddedKafka, Fault};
 
 use crate::wire::{RawBatch, Wire, batch, record, text};
 
@@ -311,7 +312,7 @@ fn the_record_of_the_traffic_is_bounded_in_bytes() {
 /// What is far larger than its name is answered once, however often it is named.
 #[test]
 fn what_is_named_many_times_is_answered_once() {
-    const TIMES: usize = 50;
+    const TIMES: usize = 40;
     let kafka = EmbeddedKafka::builder().topic("t", 2).start().unwrap();
     let mut wire = wire(&kafka);
     let name = || TopicName(text("t"));
@@ -338,6 +339,9 @@ fn what_is_named_many_times_is_answered_once() {
         .map(|topic| topic.partitions.len())
         .collect();
     assert_eq!(partitions, [1]);
+
+    let request = FindCoordinatorRequest::default().with_coordinator_keys(vec![text("g"); TIMES]);
+    assert_eq!(wire.ask(4, request).coordinators.len(), 1);
 
     let resource = DescribeConfigsResource::default()
         .with_resource_type(2)
@@ -432,6 +436,80 @@ fn a_connection_that_asks_nothing_is_closed() {
         "{ended}"
     );
     assert!(began.elapsed() < PATIENCE);
+}
+
+/// A fetch may wait for 24 days.
+#[test]
+fn a_client_that_is_gone_is_not_waited_for() {
+    let kafka = EmbeddedKafka::builder()
+        .topic("t", 1)
+        .setting("max.connections", "1")
+        .start()
+        .unwrap();
+    let mut gone = wire(&kafka);
+    let topic = FetchTopic::default()
+        .with_topic(TopicName(text("t")))
+        .with_partitions(vec![
+            FetchPartition::default().with_partition_max_bytes(1_000),
+        ]);
+    let fetch = FetchRequest::default()
+        .with_max_wait_ms(i32::MAX)
+        .with_min_bytes(1)
+        .with_max_bytes(1_000)
+        .with_topics(vec![topic]);
+    gone.send(11, &fetch);
+    let deadline = Instant::now() + PATIENCE;
+    while !kafka.requests().iter().any(|r| r.api == ApiKey::Fetch) {
+        assert!(Instant::now() < deadline, "the fetch has not come");
+    }
+    assert!(is_refused(&kafka));
+    drop(gone);
+    while is_refused(&kafka) {
+        assert!(Instant::now() < deadline, "it is still there");
+    }
+}
+
+#[test]
+fn a_connection_that_waits_for_its_answer_for_too_long_is_closed() {
+    let kafka = EmbeddedKafka::builder()
+        .setting("connections.max.idle.ms", "100")
+        .start()
+        .unwrap();
+    let held = kafka.inject(Fault::hold(ApiKey::Metadata));
+    let mut waiting = wire(&kafka);
+    waiting.send(12, &MetadataRequest::default());
+    waiting.patience(PATIENCE);
+    let ended = waiting.answer::<MetadataRequest>(12).unwrap_err().kind();
+    assert!(
+        matches!(ended, ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset),
+        "{ended}"
+    );
+    drop(held);
+}
+
+/// As `pause` says.
+#[test]
+fn no_connection_is_closed_while_the_broker_stands_still() {
+    let kafka = EmbeddedKafka::builder()
+        .setting("connections.max.idle.ms", "100")
+        .start()
+        .unwrap();
+    let mut silent = wire(&kafka);
+    silent.ask(3, ApiVersionsRequest::default());
+    kafka.pause();
+    silent.patience(Duration::from_millis(500));
+    let waits = silent.answer::<ApiVersionsRequest>(3).unwrap_err().kind();
+    assert!(
+        matches!(waits, ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        "{waits}"
+    );
+    kafka.resume();
+    silent.patience(PATIENCE);
+    let ended = silent.answer::<ApiVersionsRequest>(3).unwrap_err().kind();
+    assert!(
+        matches!(ended, ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset),
+        "{ended}"
+    );
 }
 
 /// Its answers would be kept for as long as it likes.

@@ -174,6 +174,17 @@ fn several_members_leave_at_once() {
     assert_eq!(wire.described(5, &group), (0, "Empty".to_owned()));
 }
 
+#[test]
+fn members_of_no_group_cannot_leave_it() {
+    let mut wire = Wire::new();
+    let member = MemberIdentity::default().with_member_id(text("stranger"));
+    let request = LeaveGroupRequest::default()
+        .with_group_id(GroupId(text("")))
+        .with_members(vec![member]);
+    let response = wire.ask(4, request);
+    assert_eq!((response.error_code, response.members.len()), (24, 0));
+}
+
 /// KIP-559: from version 5 on SyncGroup says for which protocol it is.
 #[test]
 fn an_assignment_of_another_protocol_is_refused() {

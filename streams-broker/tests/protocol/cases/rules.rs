@@ -350,3 +350,33 @@ fn a_batch_whose_records_are_not_what_it_says_is_refused() {
     changed[17..21].copy_from_slice(&checksum.to_be_bytes());
     assert_eq!(wire.produce(None, &topic, 0, &changed.freeze()).0, 87);
 }
+
+#[test]
+fn a_fetch_that_asks_for_less_than_nothing_is_refused() {
+    let mut wire = Wire::new();
+    let name = topic(&mut wire, &[]);
+    let one = batch((-1, -1), -1, 1, false);
+    assert_eq!(wire.produce(None, &name, 0, &one).0, 0);
+    let mut ask = |all, each, isolation| {
+        let partition = FetchPartition::default().with_partition_max_bytes(each);
+        let topic = FetchTopic::default()
+            .with_topic(TopicName(text(&name)))
+            .with_partitions(vec![partition]);
+        let request = FetchRequest::default()
+            .with_replica_id(BrokerId(-1))
+            .with_max_bytes(all)
+            .with_isolation_level(isolation)
+            .with_topics(vec![topic]);
+        let answer = wire.ask(11, request);
+        let mut partitions = answer.responses.iter().flat_map(|t| &t.partitions);
+        let of_partition = partitions.next().map(|partition| partition.error_code);
+        match answer.error_code {
+            0 => of_partition,
+            error => Some(error),
+        }
+    };
+    assert_eq!(ask(1 << 20, 1 << 20, 1), Some(0));
+    assert_eq!(ask(-1, 1 << 20, 0), Some(-1));
+    assert_eq!(ask(1 << 20, -1, 0), Some(-1));
+    assert_eq!(ask(1 << 20, 1 << 20, 7), Some(-1));
+}
