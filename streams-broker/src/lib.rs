@@ -78,7 +78,13 @@
 //! - **Time.** Two delays are zero, so that tests don't wait: `group.initial.rebalance.delay.ms`, and the time until the
 //!   markers of an ended transaction are written. [`Builder::marker_delay`] makes clients meet CONCURRENT_TRANSACTIONS as
 //!   they do on a real cluster. Expired transactional ids are looked for with the scan for late transactions, not once an
-//!   hour. Waits of a fetch and connections that are silent go by the machine's clock, which is the clients' too, everything else by the broker's own.
+//!   hour. Waits of a fetch and connections that are silent go by the machine's clock, which is the clients' too, everything
+//!   else by the broker's own.
+//! - **Answers.** An error's text is its code's name in most answers, where Apache Kafka says more. A batch or an offset of another
+//!   transactional id than that of its producer is INVALID_PRODUCER_ID_MAPPING also where that producer's transaction is open in the
+//!   partition already, and so is an empty transactional id. A produce that is refused as a whole tells no start of the log; a fetch of what is
+//!   not there has no list of aborted transactions in place of an empty one; Metadata that asks for a topic by neither name
+//!   nor id tells of that topic alone. Where each topic's `min.insync.replicas` comes from is told as the default.
 //! - **Versions.** Of those of Apache Kafka 4.3 AddPartitionsToTxn 4 and 5 are missing, which brokers send each other and
 //!   no client sends. Two-phase commit (KIP-939) is not known. The tagged fields of Fetch that only replicas send are
 //!   refused. Of features ApiVersions tells only `group.version` and `transaction.version`, not `metadata.version` and
