@@ -3,7 +3,7 @@
 //! Invariants: a connection's answers leave in the order of its requests; a frame that cannot be read closes its
 //! connection and nothing else; no more is allocated for a frame than its bytes that have arrived, in steps; a client has
 //! `connections.max.idle.ms` to ask, to wait for its answer, and to take it, and the fetch of one that is gone does not
-//! wait, so that nothing is held for ever. While the broker stands still that time does too.
+//! wait, so that nothing is held for ever. None is closed while the broker stands still.
 
 use std::io;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ const BUFFER: usize = 64 << 10;
 pub(crate) enum Closed {
     #[error("an injected fault")]
     Injected,
-    #[error("nothing was asked for connections.max.idle.ms")]
+    #[error("nothing was asked, or answered, for connections.max.idle.ms")]
     Idle,
     #[error("an answer was not taken within connections.max.idle.ms")]
     Untaken,

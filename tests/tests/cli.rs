@@ -524,7 +524,8 @@ fn a_job_that_waits_for_its_cluster_can_be_interrupted() {
         let log = directory.path().join("log");
         let _ = std::fs::remove_file(&log);
         let mut job = Job::start(&command, &log);
-        let _connection = silent.accept().unwrap();
+        silent.set_nonblocking(true).unwrap();
+        wait_until("it asks for the cluster", SOON, || silent.accept().is_ok());
         signal(&mut job);
         job.succeed(Duration::from_secs(10));
         assert!(

@@ -462,9 +462,9 @@ fn a_client_that_is_gone_is_not_waited_for() {
     while !kafka.requests().iter().any(|r| r.api == ApiKey::Fetch) {
         assert!(Instant::now() < deadline, "the fetch has not come");
     }
-    assert!(is_refused(&kafka));
+    assert!(is_refused_within(&kafka, Duration::from_secs(1)));
     drop(gone);
-    while is_refused(&kafka) {
+    while is_refused_within(&kafka, Duration::from_secs(1)) {
         assert!(Instant::now() < deadline, "it is still there");
     }
 }
@@ -472,7 +472,7 @@ fn a_client_that_is_gone_is_not_waited_for() {
 #[test]
 fn a_connection_that_waits_for_its_answer_for_too_long_is_closed() {
     let kafka = EmbeddedKafka::builder()
-        .setting("connections.max.idle.ms", "100")
+        .setting("connections.max.idle.ms", "2000")
         .start()
         .unwrap();
     let held = kafka.inject(Fault::hold(ApiKey::Metadata));
@@ -487,17 +487,17 @@ fn a_connection_that_waits_for_its_answer_for_too_long_is_closed() {
     drop(held);
 }
 
-/// As `pause` says.
+/// `EmbeddedKafka::pause`: connections stay.
 #[test]
 fn no_connection_is_closed_while_the_broker_stands_still() {
     let kafka = EmbeddedKafka::builder()
-        .setting("connections.max.idle.ms", "100")
+        .setting("connections.max.idle.ms", "2000")
         .start()
         .unwrap();
     let mut silent = wire(&kafka);
     silent.ask(3, ApiVersionsRequest::default());
     kafka.pause();
-    silent.patience(Duration::from_millis(500));
+    silent.patience(Duration::from_secs(3));
     let waits = silent.answer::<ApiVersionsRequest>(3).unwrap_err().kind();
     assert!(
         matches!(waits, ErrorKind::WouldBlock | ErrorKind::TimedOut),

@@ -8,6 +8,5 @@ mod cases;
 mod harm;
 mod kafka;
 mod limits;
-mod speed;
 mod strikes;
 mod wire;

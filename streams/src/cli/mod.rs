@@ -208,7 +208,6 @@ impl Cli {
     }
 
     async fn run_job(self, run: &RunArguments, bars: &Bars) -> Result<()> {
-        let signals = Signals::listen()?;
         if run.deployment.names_a_cluster()? {
             if let Some((topic, _)) = run.lines.first() {
                 return Err(Error::Configuration(format!(
@@ -216,7 +215,7 @@ impl Cli {
                 )));
             }
             let job = job(self.topology, &run.deployment)?;
-            tell_summary(&run_until_stopped(job, run.end(), bars, signals).await?);
+            tell_summary(&run_until_stopped(job, run.end(), bars).await?);
             return Ok(());
         }
         #[cfg(feature = "embedded")]
@@ -233,8 +232,7 @@ impl Cli {
             let deployment = run.deployment.on(kafka.bootstrap_servers());
             let properties = kafka.properties().clone();
             let feeding = kafka.feed(end)?;
-            let summary =
-                run_until_stopped(job(topology, &deployment)?, end, bars, signals).await?;
+            let summary = run_until_stopped(job(topology, &deployment)?, end, bars).await?;
             for show in self.shows {
                 show.print(&properties)?;
             }
@@ -272,12 +270,8 @@ fn job(topology: Topology, deployment: &Deployment) -> Result<Job> {
     })
 }
 
-async fn run_until_stopped(
-    job: Job,
-    end: End,
-    bars: &Bars,
-    mut signals: Signals,
-) -> Result<Summary> {
+async fn run_until_stopped(job: Job, end: End, bars: &Bars) -> Result<Summary> {
+    let mut signals = Signals::listen()?;
     let job = match std::io::stderr().is_terminal() {
         true => {
             let bars = bars.clone();

@@ -43,7 +43,9 @@ impl Signals {
             name = self.next() => name,
             started = start => return Some(started),
         };
-        tracing::info!("{name}: the job had not started, and nothing was processed");
+        tracing::info!(
+            "{name}: the job had not started, and nothing was processed; a question to the brokers may take 15 s more"
+        );
         None
     }
 

@@ -98,6 +98,12 @@ impl Bound {
             .collect()
     }
 
+    /// Whether any of these partitions is not done yet.
+    pub(crate) fn has_any_of(&self, ours: &[TopicPartition]) -> bool {
+        let open = self.open();
+        ours.iter().any(|partition| open.contains_key(partition))
+    }
+
     /// Notes what is processed and committed.
     pub(crate) fn reached(&self, offsets: &[(TopicPartition, i64)]) {
         let mut open = self.open();

@@ -35,6 +35,7 @@ impl Work {
             return Ok(());
         }
         let started = Instant::now();
+        self.output.begin_commit(self.tasks.unapplied_bytes());
         self.flush_record_caches()?;
         let written = self.output.written().unwrap_or_default();
         let positions = match progress {

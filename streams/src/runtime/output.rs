@@ -9,7 +9,7 @@
 use super::patience::Patience;
 use super::record_size::{refusal, size_at_most};
 use super::stop::Stop;
-use super::transaction_size::TransactionSize;
+use super::transaction_size::{TransactionSize, Why};
 use crate::config::JobConfig;
 use crate::fail_point::{FailPoint, pass};
 use crate::kafka::TopicPartition;
@@ -82,8 +82,10 @@ pub(crate) struct Output {
     topics: Vec<OpenTopic>,
     open: Option<Written>,
     size: TransactionSize,
-    /// When what was written last began to be waited for.
-    flush_began: Instant,
+    /// When the open transaction began.
+    began: Instant,
+    /// When its commit began, and why.
+    commit: (Instant, Why),
     /// When the partitions of the topics were last looked up.
     looked_up: Instant,
     /// The producer is of no use any more. Kept until a new one is there, whatever else fails meanwhile.
@@ -103,7 +105,8 @@ impl Output {
         Ok(Self {
             properties: properties.clone(),
             size: TransactionSize::new(delivery.limit()),
-            flush_began: Instant::now(),
+            began: Instant::now(),
+            commit: (Instant::now(), Why::Due),
             delivery,
             thread,
             stop,
@@ -186,6 +189,7 @@ impl Output {
             self.producer.begin_transaction()?;
         }
         self.open = Some(Written::default());
+        self.began = Instant::now();
         Ok(())
     }
 
@@ -205,6 +209,15 @@ impl Output {
     pub(crate) fn is_full_with(&self, more: usize) -> bool {
         self.open
             .is_some_and(|written| self.size.is_reached(written.bytes + more))
+    }
+
+    /// What is open is going to be committed, with so many bytes more at the most.
+    pub(crate) fn begin_commit(&mut self, more: usize) {
+        let why = match self.is_full_with(more) {
+            true => Why::Full,
+            false => Why::Due,
+        };
+        self.commit = (Instant::now(), why);
     }
 
     /// Why the record cannot be written, if it can't.
@@ -350,8 +363,7 @@ impl Output {
     }
 
     /// Waits until all that was written has arrived.
-    pub(crate) fn flush(&mut self) -> Result<(), ClientError> {
-        self.flush_began = Instant::now();
+    pub(crate) fn flush(&self) -> Result<(), ClientError> {
         let flushed = self.flush_within(self.patience());
         self.check_deliveries()?;
         flushed
@@ -379,8 +391,9 @@ impl Output {
     /// What was written is committed.
     fn end(&mut self) {
         if let Some(written) = self.open.take() {
-            let took = self.flush_began.elapsed();
-            self.size.committed(written.bytes, took);
+            let (commit_began, why) = self.commit;
+            self.size
+                .committed(written.bytes, why, commit_began.elapsed());
         }
     }
 
@@ -394,7 +407,7 @@ impl Output {
     pub(crate) fn abort(&mut self, remedy: Remedy) -> Result<(), ClientError> {
         let open = self.open.take();
         if let Some(written) = open {
-            self.size.aborted(written.bytes);
+            self.size.aborted(written.bytes, self.began.elapsed());
         }
         let was_open = open.is_some();
         self.must_replace |= remedy == Remedy::Replace;

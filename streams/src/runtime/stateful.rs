@@ -41,7 +41,8 @@ impl StreamThread {
         }
         for task in &waiting {
             let inputs = self.work.tasks.inputs_of(*task);
-            self.work.shared.tasks.check(*task, &inputs)?;
+            let shared = &self.work.shared;
+            shared.tasks.check(&shared.topology, *task, &inputs)?;
         }
         let inputs = waiting.iter();
         let inputs: Vec<TopicPartition> = inputs

@@ -27,19 +27,35 @@ impl TaskCounts {
     /// # Errors
     ///
     /// If it is of a partition that was added since: keys have moved, and their state is with another task.
-    pub(super) fn check(&self, task: TaskId, inputs: &[(TopicPartition, i64)]) -> Result<()> {
+    pub(super) fn check(
+        &self,
+        topology: &Topology,
+        task: TaskId,
+        inputs: &[(TopicPartition, i64)],
+    ) -> Result<()> {
         match self.0.get(task.sub_topology) {
-            Some(Some(count)) if task.partition >= *count => Err(Error::Cluster(format!(
-                "{} was added while the job runs: there were {count} partitions when it started, and there is one task with state \
+            Some(Some(count)) if task.partition >= *count && has_changelogs(topology, task) => {
+                Err(Error::Cluster(format!(
+                    "{} was added while the job runs: there were {count} partitions when it started, and there is one task with state \
                  for each of those. Keys may be in other partitions now than their state. Write to a topic with the number that \
                  there was, or reset the application, which makes its state anew: delete its internal topics, the offsets of \
                  its group, and its state directories",
-                inputs.first().map_or_else(
-                    || format!("the partition of task {task}"),
-                    |(p, _)| p.to_string()
-                )
-            ))),
+                    inputs.first().map_or_else(
+                        || format!("the partition of task {task}"),
+                        |(p, _)| p.to_string()
+                    )
+                )))
+            }
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a task has changelogs of its own. The topics of its tables have as many partitions as its inputs.
+fn has_changelogs(topology: &Topology, task: TaskId) -> bool {
+    let sub = topology.sub_topologies().get(task.sub_topology);
+    let stores = sub.map(|sub| &*sub.stores).unwrap_or_default();
+    let specs = &topology.graph().stores;
+    let mut specs = stores.iter().filter_map(|store| specs.get(store.0));
+    specs.any(|spec| spec.source.is_none())
 }

@@ -15,6 +15,15 @@ const LEAST: usize = 256 << 10;
 /// As much is in memory of the client.
 const MOST: usize = 256 << 20;
 
+/// Why a transaction is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// It holds as much as it may, or will with what is written to changelogs: an estimate, of which less may come.
+    Full,
+    /// The time is over, or there is nothing more to do.
+    Due,
+}
+
 #[derive(Debug)]
 pub(super) struct TransactionSize {
     limit: usize,
@@ -37,19 +46,20 @@ impl TransactionSize {
         bytes >= self.limit
     }
 
-    /// Learns from a transaction: so long after its last record was written, it was committed.
-    pub(super) fn committed(&mut self, bytes: usize, took: Duration) {
-        if took > self.timeout / 4 {
+    /// Learns from a transaction of so many bytes, whose commit took so long.
+    pub(super) fn committed(&mut self, bytes: usize, why: Why, took: Duration) {
+        if took > self.timeout / 4 && bytes >= self.limit / 4 {
             self.limit = (self.limit / 2).max(LEAST);
-        } else if self.is_reached(bytes) && took < self.timeout / 16 {
+        } else if why == Why::Full && took < self.timeout / 16 {
             self.limit = (self.limit * 2).min(MOST);
         }
     }
 
-    /// Learns from a transaction that was aborted; a small one was not so for its size.
-    pub(super) fn aborted(&mut self, bytes: usize) {
-        if bytes >= self.limit / 4 {
-            self.limit = (self.limit / 4).max(LEAST);
+    /// Learns from a transaction of so many bytes that was aborted after so long. One that was open for long may have been
+    /// too large, however much a larger one was once.
+    pub(super) fn aborted(&mut self, bytes: usize, after: Duration) {
+        if after > self.timeout / 4 {
+            self.limit = (bytes / 4).clamp(LEAST, self.limit);
         }
     }
 }
@@ -66,10 +76,10 @@ mod tests {
             let bytes = size.limit;
             last = Duration::from_secs_f64(bytes as f64 / rate as f64);
             if last < size.timeout {
-                size.committed(bytes, last);
+                size.committed(bytes, Why::Full, last);
             } else {
                 aborted += 1;
-                size.aborted(bytes);
+                size.aborted(bytes, size.timeout);
             }
         }
         (aborted, last)
@@ -95,12 +105,30 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_long_however_little_it_is_does_not_make_transactions_ever_smaller() {
+    fn a_broker_that_stands_still_for_a_while_does_not_make_small_transactions_smaller() {
         let mut size = TransactionSize::new(Duration::from_secs(10));
         for _ in 0..20 {
-            size.committed(size.limit, Duration::from_secs(2));
+            size.committed(1_000, Why::Due, Duration::from_secs(3));
         }
         assert_eq!(size.limit, 10 << 20);
+    }
+
+    #[test]
+    fn brokers_that_become_slow_are_noticed_by_what_is_far_below_the_limit() {
+        let mut size = TransactionSize::new(Duration::from_secs(10));
+        run(&mut size, 400 << 20, 10);
+        assert_eq!(size.limit, MOST);
+        size.aborted(40 << 20, Duration::from_secs(10));
+        assert_eq!(size.limit, 10 << 20);
+    }
+
+    #[test]
+    fn less_may_come_than_was_estimated() {
+        let mut size = TransactionSize::new(Duration::from_secs(10));
+        for _ in 0..10 {
+            size.committed(size.limit * 7 / 10, Why::Full, Duration::from_millis(10));
+        }
+        assert_eq!(size.limit, MOST);
     }
 
     #[test]
@@ -113,8 +141,8 @@ mod tests {
     #[test]
     fn what_fails_for_another_reason_costs_nothing() {
         let mut size = TransactionSize::new(Duration::from_secs(60));
-        size.aborted(1_000);
-        size.committed(1_000, Duration::from_millis(5));
+        size.aborted(50 << 20, Duration::from_secs(1));
+        size.committed(1_000, Why::Due, Duration::from_millis(5));
         assert_eq!(size.limit, 60 << 20);
     }
 }

@@ -55,9 +55,9 @@ fn a_burst_that_brokers_take_on_slowly_cannot_let_a_transaction_time_out() {
     let kafka = EmbeddedKafka::start().unwrap();
     let cluster = TestCluster::on(&kafka);
     let mut fixture = Fixture::on(&cluster, 1);
-    fixture.produce_long(40_000, 500);
-    // At most a batch of 1 MB each, so all of it takes longer than three transactions may.
-    let slow = Fault::delay(ApiKey::Produce, Duration::from_millis(500));
+    fixture.produce_long(60_000, 500);
+    // At most a batch of 1 MB each, so all of it takes longer than a transaction may.
+    let slow = Fault::delay(ApiKey::Produce, Duration::from_millis(200));
     let slow = kafka.inject(slow.topic(&fixture.output));
     let builder = fixture.builder();
     builder.transaction_timeout(Duration::from_secs(3));
