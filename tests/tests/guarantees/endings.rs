@@ -74,6 +74,31 @@ fn a_burst_that_brokers_take_on_slowly_cannot_let_a_transaction_time_out() {
 }
 
 #[test]
+fn a_full_queue_of_the_producer_is_waited_for() {
+    let kafka = EmbeddedKafka::start().unwrap();
+    let cluster = TestCluster::on(&kafka);
+    let mut fixture = Fixture::on(&cluster, 1);
+    // Holds a tenth of what is to be written.
+    fixture.properties = vec![("queue.buffering.max.kbytes", "1000")];
+    fixture.produce_long(20_000, 500);
+    let slow = Fault::delay(ApiKey::Produce, Duration::from_millis(100));
+    kafka.inject(slow.topic(&fixture.output));
+    let builder = fixture.builder();
+    builder.checkpoint_interval(Duration::from_secs(30));
+    let topology = fixture.mapping(&builder, str::to_owned);
+
+    let summary = fixture.run_until_latest(topology).unwrap();
+
+    Oracle::exactly_once(&fixture.inputs(), &fixture.outputs());
+    let events = fixture.events.lock().unwrap();
+    assert_eq!(
+        (summary.recoveries, summary.checkpoints),
+        (0, 1),
+        "{events:?}"
+    );
+}
+
+#[test]
 fn a_bounded_run_ends_while_records_keep_coming() {
     let mut fixture = Fixture::new(2);
     fixture.produce(2, 100);
