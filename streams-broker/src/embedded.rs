@@ -248,7 +248,9 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// If the address is taken, a setting is unknown or a topic cannot be created.
+    /// [`Error::Listen`] if the address is taken or none, [`Error::Advertised`] if clients cannot be told theirs,
+    /// [`Error::Setting`] if there is no such setting or value, [`Error::Topic`] if a topic cannot be created,
+    /// [`Error::Threads`] if the system has no more of them.
     pub fn start(self) -> Result<EmbeddedKafka, Error> {
         let mut settings = Settings::broker();
         settings

@@ -151,25 +151,39 @@ fn it_takes_nearly_nothing_while_nobody_asks() {
 
 #[test]
 fn it_refuses_what_it_cannot_do() {
-    for arguments in [
-        ["--topic", "a b:1"],
-        ["--topic", "a:many"],
-        ["--topic", "a:1:compact"],
-        ["--topic", "a:1:cleanup.policy=compress"],
-        ["--setting", "max.connections=-1"],
-        ["--setting", "no.such=1"],
-        ["--advertised-listener", "0.0.0.0:9092"],
-        ["--advertised-listener", "nowhere"],
-        ["--fault", "explode"],
-        ["--fault", "fail=NO_SUCH_ERROR"],
+    for (option, value, said) in [
+        ("--topic", "a b:1", "Topic name is invalid"),
+        (
+            "--topic",
+            "a:many",
+            "\"many\" is not a number of partitions",
+        ),
+        ("--topic", "a:0", "must be larger than 0"),
+        ("--topic", "a:1:compact", "a setting is written name=value"),
+        (
+            "--topic",
+            "a:1:cleanup.policy=compress",
+            "compress for configuration cleanup.policy",
+        ),
+        ("--setting", "max.connections=-1", "max.connections"),
+        ("--setting", "no.such=1", "no.such"),
+        ("--advertised-listener", "0.0.0.0:9092", "0.0.0.0"),
+        ("--advertised-listener", "nowhere", "\"nowhere\""),
+        ("--listen", "nowhere", "cannot listen on nowhere"),
+        ("--max-log-bytes", "much", "invalid digit"),
+        ("--fault", "explode", "explode"),
+        ("--fault", "fail=NO_SUCH_ERROR", "NO_SUCH_ERROR"),
     ] {
+        let listen = ["--listen", "127.0.0.1:0"];
         let output = Command::new(BINARY)
-            .args(["--listen", "127.0.0.1:0"])
-            .args(arguments)
+            .args(listen.into_iter().filter(|_| option != "--listen"))
+            .args([option, value])
             .output()
             .unwrap();
-        assert!(!output.status.success());
-        assert!(!output.stderr.is_empty());
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{option} {value}");
+        assert!(words.contains(said), "{option} {value}: {words}");
+        assert!(output.stdout.is_empty(), "{option} {value}");
     }
 }
 
@@ -186,6 +200,8 @@ fn its_help_names_every_option_and_what_it_is_for() {
         "--max-log-bytes",
         "--max-partitions",
         "--max-coordinator-bytes",
+        "--max-decompressed-bytes",
+        "--marker-delay",
         "--fault",
         "cut-after",
         "development and tests",

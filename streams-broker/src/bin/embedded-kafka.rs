@@ -1,6 +1,7 @@
 //! `embedded-kafka`: the broker as a process, for development and tests with clients in any language.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use streams_broker::{EmbeddedKafka, Error, Fault};
@@ -38,6 +39,14 @@ struct Arguments {
     /// About how many bytes groups, offsets and transactional ids take; what would bring more is refused.
     #[arg(long, value_name = "BYTES", default_value_t = 256 << 20)]
     max_coordinator_bytes: usize,
+
+    /// The most bytes of one batch's records when they are decompressed; a batch above it is refused.
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
+    max_decompressed_bytes: usize,
+
+    /// How long the markers of an ended transaction keep clients waiting; Apache Kafka takes 1 to 25.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    marker_delay: u64,
 
     /// A broker setting under Apache Kafka's name; may be repeated. An unknown one is an error that lists what there is.
     #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = setting)]
@@ -97,7 +106,11 @@ fn start(arguments: Arguments) -> Result<EmbeddedKafka, Error> {
         .listen(arguments.listen)
         .max_log_bytes(arguments.max_log_bytes)
         .max_partitions(arguments.max_partitions)
-        .max_coordinator_bytes(arguments.max_coordinator_bytes);
+        .max_coordinator_bytes(arguments.max_coordinator_bytes)
+        .max_decompressed_bytes(arguments.max_decompressed_bytes)
+        .marker_delay(Duration::from_millis(arguments.marker_delay))
+        // Nobody in this process asks what clients did: `RUST_LOG` tells it.
+        .max_traffic_bytes(0);
     if let Some(address) = arguments.advertised_listener {
         builder = builder.advertised_listener(address);
     }
