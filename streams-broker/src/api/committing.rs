@@ -9,6 +9,7 @@ use crate::broker::Broker;
 use crate::clock::Millis;
 use crate::groups::offsets::Committed;
 use crate::groups::{Claim, CommitKind, Committer, Group};
+use crate::topics::Topics;
 
 /// One partition's offset.
 pub(super) struct Offered {
@@ -53,6 +54,10 @@ impl Commit<'_> {
         let now = broker.now();
         let longest = broker.settings.number("offset.metadata.max.bytes");
         let group = allowed.and_then(|()| {
+            if !is_for_something(&broker.topics, &topics) {
+                // It does not come to the coordinator, which would make the group.
+                return Err(ResponseError::UnknownTopicOrPartition);
+            }
             let settings = &broker.settings;
             let (group, committer) = broker
                 .groups
@@ -125,6 +130,14 @@ impl Commit<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether there is any of the partitions (`KafkaApis.handleOffsetCommitRequest`).
+pub(super) fn is_for_something(known: &Topics, topics: &ByTopic) -> bool {
+    topics.iter().any(|(topic, offered)| {
+        let mut partitions = offered.iter().map(|offered| offered.partition);
+        partitions.any(|partition| known.log(topic, partition).is_some())
+    })
 }
 
 fn check(

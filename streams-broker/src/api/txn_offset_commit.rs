@@ -9,7 +9,7 @@ use kafka_protocol::messages::txn_offset_commit_response::{
 };
 use kafka_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 
-use super::committing::{Commit, Hold, Offered};
+use super::committing::{ByTopic, Commit, Hold, Offered, is_for_something};
 use super::{Context, abortable};
 use crate::broker::Broker;
 use crate::groups::{Claim, CommitKind};
@@ -30,7 +30,17 @@ pub(super) fn handle(
         epoch: request.producer_epoch,
     };
     let now = broker.now();
+    let topics = request.topics.into_iter().map(|topic| {
+        (
+            topic.name,
+            topic.partitions.into_iter().map(offered).collect(),
+        )
+    });
+    let topics: ByTopic = topics.collect();
     let registered = context.check().and_then(|()| {
+        if !is_for_something(&broker.topics, &topics) {
+            return Ok(());
+        }
         let transactions = &mut broker.transactions;
         let (id, group) = (&request.transactional_id, &request.group_id);
         if group.is_empty() {
@@ -54,13 +64,7 @@ pub(super) fn handle(
             producer_id: producer.id,
         },
     };
-    let topics = request.topics.into_iter().map(|topic| {
-        (
-            topic.name,
-            topic.partitions.into_iter().map(offered).collect(),
-        )
-    });
-    let results = commit.of(broker, registered, topics.collect());
+    let results = commit.of(broker, registered, topics);
     let topics = results.into_iter().map(|(name, partitions)| {
         let partition = |(index, code)| {
             TxnOffsetCommitResponsePartition::default()

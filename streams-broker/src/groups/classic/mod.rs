@@ -108,9 +108,9 @@ impl ClassicGroup {
         self.state = next;
     }
 
-    /// Whether it has neither members nor clients that were promised to become one.
+    /// Whether it has no members. Who only has an id is none.
     pub(super) fn is_empty(&self) -> bool {
-        self.state == State::Empty && self.pending.is_empty()
+        self.state == State::Empty
     }
 
     /// Whether every member has its assignment.

@@ -8,7 +8,7 @@ use kafka_protocol::messages::offset_delete_request::{
 };
 use kafka_protocol::messages::{
     DeleteGroupsRequest, DescribeGroupsRequest, GroupId, LeaveGroupRequest, ListGroupsRequest,
-    OffsetDeleteRequest, SyncGroupRequest, TopicName,
+    OffsetCommitRequest, OffsetDeleteRequest, SyncGroupRequest, TopicName,
 };
 
 use crate::wire::{Wire, patiently, text, unique};
@@ -220,4 +220,34 @@ fn an_id_that_was_given_out_is_no_member_yet() {
     assert_eq!(wire.leave(&group, &id), 0);
     let late = patiently(&[], || (wire.join(&group, &id).error_code, ()));
     assert_eq!(late.0, 25);
+}
+
+/// `ClassicGroup.validateDeleteGroup`: who only has an id is nobody who could be in the way.
+#[test]
+fn a_group_of_which_only_ids_were_given_out_is_deleted() {
+    let mut wire = Wire::new();
+    let (topic, group) = (wire.topic(), wire.group());
+    assert_eq!(wire.join(&group, "").error_code, 79);
+    assert_eq!(wire.delete_group(&group), 0);
+    let member = wire.reader_of(&group, &topic);
+    assert_eq!(wire.leave(&group, &member), 0);
+    assert_eq!(wire.join(&group, "").error_code, 79);
+    assert_eq!(wire.delete_group(&group), 0);
+}
+
+/// `KafkaApis.handleOffsetCommitRequest`: what is for no partition that there is does not reach the coordinator.
+#[test]
+fn a_commit_for_nothing_makes_no_group() {
+    let mut wire = Wire::new();
+    let (topic, group) = (wire.topic(), wire.group());
+    let none = unique("none");
+    assert_eq!(wire.commit_plainly(&group, &none, 0, 1), 3);
+    assert_eq!(wire.commit_plainly(&group, &topic, 99, 1), 3);
+    let nothing = OffsetCommitRequest::default()
+        .with_group_id(GroupId(text(&group)))
+        .with_generation_id_or_member_epoch(-1);
+    assert_eq!(wire.ask(8, nothing).topics.len(), 0);
+    assert_eq!(wire.listed(&group, &[], &[]), None);
+    let deleted = patiently(&[14, 15, 16], || (wire.delete_group(&group), ()));
+    assert_eq!(deleted.0, 69);
 }

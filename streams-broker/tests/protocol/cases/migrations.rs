@@ -217,3 +217,14 @@ fn a_live_group_changes_its_type_with_the_members_that_it_has() {
     assert_eq!((again.error_code, again.generation_id), (0, 3));
     assert_eq!(again.leader, again.member_id);
 }
+
+/// `GroupMetadataManager.maybeDeleteEmptyClassicGroup`: who only has an id is no member that would come along.
+#[test]
+fn a_group_of_which_only_ids_were_given_out_becomes_any_type() {
+    let mut wire = Wire::new();
+    let (topic, group) = (wire.topic(), wire.group());
+    let pending = wire.join(&group, "");
+    assert_eq!(pending.error_code, 79);
+    let beat = wire.beat(&joining(&group, "a", &topic));
+    assert_eq!((beat.error_code, beat.member_epoch), (0, FIRST));
+}
