@@ -3,7 +3,8 @@
 //! Invariants: a session's epoch says which fetch comes next, from 1 on, and any other ends it for the client; what is
 //! answered in a session is what has changed since the answer before. There are at most
 //! `max.incremental.fetch.session.cache.slots` sessions, with a bounded number of partitions together, and one that rests
-//! for two minutes makes room for another.
+//! for two minutes makes room for another. The topics of a session have names, or they have ids; an id stands for the name
+//! that it had when it was first known.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,6 +14,7 @@ use kafka_protocol::messages::fetch_request::FetchPartition;
 use uuid::Uuid;
 
 use crate::clock::Millis;
+use crate::topics::LONGEST_NAME;
 
 /// How long a session rests until another may take its place.
 const REST: Millis = 120_000;
@@ -33,6 +35,8 @@ pub(crate) struct TopicKey {
 pub(crate) struct Wanted {
     pub(crate) topic: TopicKey,
     pub(crate) asked: FetchPartition,
+    /// The topic's name, once it was known: an id has none any more when its topic was deleted.
+    pub(crate) name: Option<TopicName>,
     /// High watermark and start of the log as they were last told, if the client knows them from this session.
     told: Option<(i64, i64)>,
 }
@@ -42,13 +46,46 @@ impl Wanted {
         Self {
             topic,
             asked,
+            name: None,
             told: None,
         }
+    }
+
+    /// Looks for the name, if it isn't known yet.
+    fn resolve(&mut self, names: &impl Fn(Uuid) -> Option<TopicName>) {
+        if self.name.is_some() {
+            return;
+        }
+        self.name = if self.topic.id.is_nil() {
+            Some(self.topic.name.clone())
+        } else {
+            names(self.topic.id)
+        };
+    }
+
+    /// For how many partitions it counts: names that no topic can have may be long.
+    fn weight(&self) -> usize {
+        1 + self.topic.name.len() / (LONGEST_NAME + 1)
     }
 
     pub(crate) fn key(&self) -> (TopicKey, i32) {
         (self.topic.clone(), self.asked.partition)
     }
+}
+
+/// How the topics of a request are named, and so those of its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Naming {
+    Names,
+    Ids,
+}
+
+/// What a request says of partitions.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) naming: Naming,
+    pub(crate) partitions: Vec<Wanted>,
+    pub(crate) forgotten: Vec<(TopicKey, i32)>,
 }
 
 /// Who asks in which session, as the request says it.
@@ -62,7 +99,10 @@ pub(crate) struct SessionClaim {
 struct Session {
     next_epoch: i32,
     used: Millis,
+    naming: Naming,
     partitions: Vec<Wanted>,
+    /// Of all partitions.
+    weight: usize,
 }
 
 /// What a fetch is about.
@@ -86,7 +126,21 @@ pub(crate) struct News {
     pub(crate) start: i64,
 }
 
+fn weight(partitions: &[Wanted]) -> usize {
+    partitions.iter().map(Wanted::weight).sum()
+}
+
 impl Plan {
+    /// What a request itself asks for.
+    fn without(asked: Asked, session: i32) -> Self {
+        Plan {
+            session,
+            partitions: asked.partitions,
+            next_epoch: 1,
+            only_news: false,
+        }
+    }
+
     /// Whether the partition at this place in the plan is answered.
     pub(crate) fn answers(&self, wanted: &Wanted, news: News) -> bool {
         !self.only_news
@@ -119,12 +173,11 @@ impl Sessions {
         self.by_id.clear();
     }
 
-    /// The partitions of all sessions.
-    fn partitions(&self) -> usize {
-        self.by_id
-            .values()
-            .map(|session| session.partitions.len())
-            .sum()
+    /// Whether all sessions together may have these partitions as well.
+    fn has_room_for(&self, asked: &[Wanted]) -> bool {
+        let sessions = self.by_id.values();
+        let present: usize = sessions.map(|session| session.weight).sum();
+        present.saturating_add(weight(asked)) <= self.most_partitions
     }
 
     /// The topics that are fetched in a session that goes on, without being named again.
@@ -135,45 +188,48 @@ impl Sessions {
         partitions.map(|wanted| &wanted.topic)
     }
 
-    /// Says what a request fetches, and opens, continues or closes its session.
+    /// Says what a request fetches, and opens, continues or closes its session. `names` has the names of topics' ids.
     pub(crate) fn plan(
         &mut self,
         claim: SessionClaim,
-        asked: Vec<Wanted>,
-        forgotten: &[(TopicKey, i32)],
+        mut asked: Asked,
+        names: impl Fn(Uuid) -> Option<TopicName>,
         slots: usize,
         now: Millis,
     ) -> Result<Plan, ResponseError> {
+        let new = asked.partitions.iter_mut();
+        new.for_each(|wanted| wanted.resolve(&names));
         if claim.epoch == INITIAL || claim.epoch == FINAL {
             self.by_id.remove(&claim.id);
-            let session = if claim.epoch == INITIAL && !asked.is_empty() {
+            let session = if claim.epoch == INITIAL {
                 self.open(&asked, slots, now)
             } else {
                 0
             };
-            return Ok(Plan {
-                session,
-                partitions: asked,
-                next_epoch: 1,
-                only_news: false,
-            });
+            return Ok(Plan::without(asked, session));
         }
         let unknown = ResponseError::FetchSessionIdNotFound;
         let session = self.by_id.get(&claim.id).ok_or(unknown)?;
-        if session.next_epoch == claim.epoch
-            && !asked.is_empty()
-            && self.partitions() + asked.len() > self.most_partitions
-        {
+        if session.next_epoch != claim.epoch {
+            return Err(ResponseError::InvalidFetchSessionEpoch);
+        }
+        if session.naming != asked.naming {
+            return Err(ResponseError::FetchSessionTopicIdError);
+        }
+        if !asked.partitions.is_empty() && !self.has_room_for(&asked.partitions) {
             // There is no room for it: the client begins anew, without one.
             self.by_id.remove(&claim.id);
         }
         let session = self.by_id.get_mut(&claim.id).ok_or(unknown)?;
-        if session.next_epoch != claim.epoch {
-            return Err(ResponseError::InvalidFetchSessionEpoch);
-        }
         session.next_epoch = claim.epoch.checked_add(1).unwrap_or(1);
         session.used = now;
-        session.change(asked, forgotten);
+        session.change(std::mem::take(&mut asked.partitions), &asked.forgotten);
+        let known = session.partitions.iter_mut();
+        known.for_each(|wanted| wanted.resolve(&names));
+        if session.partitions.is_empty() {
+            self.by_id.remove(&claim.id);
+            return Ok(Plan::without(asked, 0));
+        }
         Ok(Plan {
             session: claim.id,
             partitions: session.partitions.clone(),
@@ -183,10 +239,9 @@ impl Sessions {
     }
 
     /// 0 if there is no room.
-    fn open(&mut self, asked: &[Wanted], slots: usize, now: Millis) -> i32 {
+    fn open(&mut self, asked: &Asked, slots: usize, now: Millis) -> i32 {
         let is_full = |sessions: &Self| {
-            sessions.by_id.len() >= slots
-                || sessions.partitions() + asked.len() > sessions.most_partitions
+            sessions.by_id.len() >= slots || !sessions.has_room_for(&asked.partitions)
         };
         if is_full(self) {
             let rested = |session: &Session| now.saturating_sub(session.used) <= REST;
@@ -199,7 +254,9 @@ impl Sessions {
         let session = Session {
             next_epoch: 1,
             used: now,
-            partitions: asked.to_vec(),
+            naming: asked.naming,
+            partitions: asked.partitions.clone(),
+            weight: weight(&asked.partitions),
         };
         self.by_id.insert(self.last_id, session);
         self.last_id
@@ -233,6 +290,7 @@ impl Session {
             let forgotten: HashSet<_> = forgotten.iter().collect();
             self.partitions
                 .retain(|wanted| !forgotten.contains(&wanted.key()));
+            self.weight = weight(&self.partitions);
         }
         if asked.is_empty() {
             return;
@@ -250,12 +308,15 @@ impl Session {
             (place(a), a.asked.partition).cmp(&(place(b), b.asked.partition))
         });
         self.partitions.extend(added);
+        self.weight = weight(&self.partitions);
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+    use kafka_protocol::protocol::StrBytes;
+
     use super::*;
 
     const SLOTS: usize = 2;
@@ -283,9 +344,22 @@ mod tests {
         partitions: &[i32],
         forgotten: &[i32],
     ) -> Result<Plan, ResponseError> {
-        let forgotten: Vec<_> = forgotten.iter().map(|one| (topic(), *one)).collect();
+        let asked = Asked {
+            naming: Naming::Names,
+            partitions: wanted(partitions),
+            forgotten: forgotten.iter().map(|one| (topic(), *one)).collect(),
+        };
+        plan(sessions, (id, epoch), asked, 0)
+    }
+
+    fn plan(
+        sessions: &mut Sessions,
+        (id, epoch): (i32, i32),
+        asked: Asked,
+        now: Millis,
+    ) -> Result<Plan, ResponseError> {
         let claim = SessionClaim { id, epoch };
-        sessions.plan(claim, wanted(partitions), &forgotten, SLOTS, 0)
+        sessions.plan(claim, asked, |_| None, SLOTS, now)
     }
 
     fn partitions(plan: &Plan) -> Vec<i32> {
@@ -369,13 +443,34 @@ mod tests {
     fn a_session_that_rests_makes_room() {
         let mut sessions = Sessions::new(20);
         let mut open = |now| {
-            let claim = SessionClaim { id: 0, epoch: 0 };
-            sessions
-                .plan(claim, wanted(&[0]), &[], SLOTS, now)
-                .unwrap()
-                .session
+            let asked = Asked {
+                naming: Naming::Names,
+                partitions: wanted(&[0]),
+                forgotten: Vec::new(),
+            };
+            plan(&mut sessions, (0, 0), asked, now).unwrap().session
         };
         assert_eq!([open(0), open(0), open(REST)], [1, 2, 0]);
         assert_eq!(open(REST + 1), 3);
+    }
+
+    #[test]
+    fn a_name_that_no_topic_can_have_counts_by_its_length() {
+        let long = |partitions: &[i32], length| {
+            let mut wanted = wanted(partitions);
+            let name = StrBytes::from_string("x".repeat(length));
+            let named = wanted.iter_mut();
+            named.for_each(|one| one.topic.name = TopicName(name.clone()));
+            Asked {
+                naming: Naming::Names,
+                partitions: wanted,
+                forgotten: Vec::new(),
+            }
+        };
+        let mut sessions = Sessions::new(20);
+        let mut open = |asked| -> i32 { plan(&mut sessions, (0, 0), asked, 0).unwrap().session };
+        assert_eq!(open(long(&[0], 30_000)), 0);
+        assert_ne!(open(long(&[0, 1], LONGEST_NAME)), 0);
+        assert_ne!(open(long(&[0, 1, 2], 5 * (LONGEST_NAME + 1))), 0);
     }
 }

@@ -18,7 +18,7 @@ use crate::settings::{Invalid, Settings};
 /// The topics of Apache Kafka's own. There are none here, but nobody else's topic has their names.
 const INTERNAL: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
 /// The longest legal topic name.
-const LONGEST_NAME: usize = 249;
+pub(crate) const LONGEST_NAME: usize = 249;
 
 /// A topic.
 #[derive(Debug)]

@@ -19,8 +19,11 @@ use super::{Context, text};
 use crate::broker::{Broker, Node};
 use crate::faults::ErrorLevel;
 use crate::log::{Isolation, Limit, Log, Read};
-use crate::sessions::{News, Plan, SessionClaim, TopicKey, Wanted};
+use crate::sessions::{Asked, Naming, News, Plan, SessionClaim, TopicKey, Wanted};
+use crate::topics::Topic;
 
+/// The version from which on topics are named by their ids.
+const BY_ID: i16 = 13;
 /// The version from which on who asks the wrong leader is told of the right one (KIP-951).
 const KNOWS_LEADERS: i16 = 16;
 
@@ -151,13 +154,24 @@ fn plan(context: &Context<'_>, request: &mut FetchRequest) -> Result<Plan, Respo
             topic.partitions.into_iter().map(with_key)
         })
         .collect();
-    let mut broker = context.shared.lock();
+    let asked = Asked {
+        naming: if context.version >= BY_ID {
+            Naming::Ids
+        } else {
+            Naming::Names
+        },
+        partitions: asked,
+        forgotten,
+    };
+    let broker = &mut *context.shared.lock();
     let now = broker.now();
     let slots = broker
         .settings
         .number("max.incremental.fetch.session.cache.slots");
     let slots = usize::try_from(slots).unwrap_or_default();
-    broker.sessions.plan(claim, asked, &forgotten, slots, now)
+    let topics = &broker.topics;
+    let names = |id| topics.name_of(id).map(|name| TopicName(text(name)));
+    broker.sessions.plan(claim, asked, names, slots, now)
 }
 
 /// Of a partition that is named more than once the last is meant (`FetchRequest.fetchData` in Apache Kafka).
@@ -188,25 +202,28 @@ fn numbers(asked: &FetchPartition) -> FetchPartition {
         .with_partition_max_bytes(asked.partition_max_bytes)
 }
 
-/// From version 13 on topics are named by their ids.
-fn topic_name<'a>(
-    broker: &'a Broker,
-    context: &Context<'_>,
-    topic: &'a TopicKey,
-) -> Option<&'a str> {
-    if context.version >= 13 {
-        broker.topics.name_of(topic.id)
+/// The log that is meant. Of an id that had a name once it is known whether another topic has that now.
+fn find<'a>(broker: &'a Broker, wanted: &Wanted) -> Result<&'a Log, ResponseError> {
+    let unknown = ResponseError::UnknownTopicOrPartition;
+    let name = wanted.name.as_ref();
+    let name = name.ok_or(ResponseError::UnknownTopicId)?;
+    let topic = broker.topics.get(name);
+    let log = topic.and_then(|topic| topic.log(wanted.asked.partition));
+    let log = log.ok_or(unknown)?;
+    let is_another = |topic: &Topic| !wanted.topic.id.is_nil() && topic.id != wanted.topic.id;
+    if topic.is_some_and(is_another) {
+        Err(ResponseError::InconsistentTopicId)
     } else {
-        Some(&topic.name)
+        Ok(log)
     }
 }
 
 fn register(broker: &mut Broker, context: &Context<'_>, plan: &Plan) {
     for wanted in &plan.partitions {
-        let Some(name) = topic_name(broker, context, &wanted.topic).map(str::to_owned) else {
+        let Some(name) = &wanted.name else {
             continue;
         };
-        if let Some(log) = broker.topics.log_mut(&name, wanted.asked.partition) {
+        if let Some(log) = broker.topics.log_mut(name, wanted.asked.partition) {
             log.readers.register(context.reader);
         }
     }
@@ -232,18 +249,13 @@ fn read_all(
         // Where nothing is asked for, nothing can come: a consumer that closes its session waits for the answer.
         is_urgent: plan.partitions.is_empty(),
     };
-    for Wanted { topic, asked, .. } in &plan.partitions {
-        let name = topic_name(broker, context, topic);
-        let log = name.and_then(|name| broker.topics.log(name, asked.partition));
+    for wanted in &plan.partitions {
+        let asked = &wanted.asked;
+        let log = find(broker, wanted);
         let limit = limit(asked, most.saturating_sub(attempt.size), attempt.size == 0);
-        let missing = if name.is_some() {
-            ResponseError::UnknownTopicOrPartition
-        } else {
-            ResponseError::UnknownTopicId
-        };
         let checked = context.check_at(ErrorLevel::Parts, PLACES);
         let part = match checked.and_then(|()| check_sizes(request, asked)) {
-            Ok(()) => read_one(log, asked, isolation, limit, missing),
+            Ok(()) => read_one(log, asked, isolation, limit),
             Err(error) => Part {
                 leader_epoch: log.map_or(-1, Log::leader_epoch),
                 ..Part::failed(asked.partition, error)
@@ -274,15 +286,15 @@ fn limit(asked: &FetchPartition, left: usize, at_least_one: bool) -> Limit {
 }
 
 fn read_one(
-    log: Option<&Log>,
+    log: Result<&Log, ResponseError>,
     asked: &FetchPartition,
     isolation: Isolation,
     limit: Limit,
-    missing: ResponseError,
 ) -> Part {
     let partition = asked.partition;
-    let Some(log) = log else {
-        return Part::failed(partition, missing);
+    let log = match log {
+        Ok(log) => log,
+        Err(missing) => return Part::failed(partition, missing),
     };
     let diverging = log
         .check_leader(asked.current_leader_epoch)

@@ -47,6 +47,9 @@ fn fetch(
     wire.ask(11, request)
 }
 
+const UNKNOWN_SESSION: i16 = 70;
+const TOPIC_ID_ERROR: i16 = 106;
+
 /// The partitions that were answered, each with its number of bytes.
 fn answered(response: &FetchResponse) -> Vec<(i32, usize)> {
     let partitions = response
@@ -144,4 +147,47 @@ fn a_fetch_waits_for_no_more_than_it_takes() {
         .with_topics(vec![topics]);
     let read: FetchResponse = at_once(|| wire.ask(11, request));
     assert_eq!(answered(&read), [(0, one.len())]);
+}
+
+/// `FetchManager.newContext`: what is asked for after the last partition was given up is not part of a session.
+#[test]
+fn a_session_about_nothing_any_more_is_closed() {
+    let mut wire = Wire::new();
+    let topic = wire.topic();
+    let id = fetch(&mut wire, (0, 0), &topic, &[(0, 0)], &[]).session_id;
+    let emptied = fetch(&mut wire, (id, 1), &topic, &[], &[0]);
+    assert_eq!((emptied.error_code, emptied.session_id), (0, 0));
+    let late = fetch(&mut wire, (id, 2), &topic, &[(0, 0)], &[]);
+    assert_eq!(late.error_code, UNKNOWN_SESSION);
+    // One that is opened about nothing lasts as long.
+    let id = fetch(&mut wire, (0, 0), &topic, &[], &[]).session_id;
+    assert_ne!(id, 0);
+    assert_eq!(fetch(&mut wire, (id, 1), &topic, &[], &[]).session_id, 0);
+}
+
+/// The same: a session's topics have names, or they have ids.
+#[test]
+fn a_session_is_of_names_or_of_ids() {
+    let mut wire = Wire::new();
+    let topic = wire.topic();
+    let (_, topic_id) = wire.topic_id(&topic);
+    let ask = |wire: &mut Wire, version, claim: (i32, i32), first: bool| {
+        let by_id = version >= 13;
+        let topics = FetchTopic::default()
+            .with_topic(TopicName(text(if by_id { "" } else { &topic })))
+            .with_topic_id(if by_id { topic_id } else { uuid::Uuid::nil() })
+            .with_partitions(vec![FetchPartition::default()]);
+        let request = FetchRequest::default()
+            .with_replica_id(BrokerId(-1))
+            .with_session_id(claim.0)
+            .with_session_epoch(claim.1)
+            .with_topics(if first { vec![topics] } else { vec![] });
+        let answer: FetchResponse = wire.ask(version, request);
+        (answer.error_code, answer.session_id)
+    };
+    for (opened, other) in [(12, 13), (13, 12)] {
+        let (_, id) = ask(&mut wire, opened, (0, 0), true);
+        assert_eq!(ask(&mut wire, other, (id, 1), false), (TOPIC_ID_ERROR, 0));
+        assert_eq!(ask(&mut wire, opened, (id, 1), false), (0, id));
+    }
 }

@@ -2,14 +2,17 @@
 
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig,
 };
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{
-    CreatePartitionsRequest, CreateTopicsRequest, DescribeConfigsRequest,
-    IncrementalAlterConfigsRequest, TopicName,
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
+    IncrementalAlterConfigsRequest, MetadataRequest, TopicName,
 };
+use uuid::Uuid;
 
 use super::{Wire, batch, patiently, text, unique};
 
@@ -40,18 +43,49 @@ impl Wire {
     /// A topic of two partitions that is ready for use.
     pub(crate) fn topic(&mut self) -> String {
         let name = unique("t");
-        assert_eq!(self.create(&name, 2, 1, &[]), 0);
+        self.create_ready(&name);
+        name
+    }
+
+    fn create_ready(&mut self, name: &str) {
+        assert_eq!(self.create(name, 2, 1, &[]), 0);
         let ready = patiently(&[3, 5, 6], || {
             (
-                self.produce(None, &name, 1, &batch((-1, -1), -1, 1, false))
+                self.produce(None, name, 1, &batch((-1, -1), -1, 1, false))
                     .0,
                 (),
             )
         });
         assert_eq!(ready.0, 0);
-        let ready = patiently(&[3, 5, 6], || (self.list(&name, 0, -1).0, ()));
+        let ready = patiently(&[3, 5, 6], || (self.list(name, 0, -1).0, ()));
         assert_eq!(ready.0, 0);
-        name
+    }
+
+    /// Code and id of a topic.
+    pub(crate) fn topic_id(&mut self, name: &str) -> (i16, Uuid) {
+        let topic = MetadataRequestTopic::default().with_name(Some(TopicName(text(name))));
+        let request = MetadataRequest::default()
+            .with_topics(Some(vec![topic]))
+            .with_allow_auto_topic_creation(false);
+        let answer = self.ask(12, request).topics.remove(0);
+        (answer.error_code, answer.topic_id)
+    }
+
+    /// Deletes a topic; when this returns its log is gone.
+    pub(crate) fn delete_topic(&mut self, name: &str) {
+        let topic = DeleteTopicState::default().with_name(Some(TopicName(text(name))));
+        let request = DeleteTopicsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(10_000);
+        assert_eq!(self.ask(6, request).responses[0].error_code, 0);
+        assert_eq!(patiently(&[0], || self.topic_id(name)).0, 3);
+        let gone = patiently(&[0], || (self.list(name, 0, -1).0, ()));
+        assert_eq!(gone.0, 3);
+    }
+
+    /// A topic of two partitions in the place of one that was deleted.
+    pub(crate) fn topic_again(&mut self, name: &str) {
+        self.create_ready(name);
     }
 
     pub(crate) fn grow(&mut self, topic: &str, count: i32) -> i16 {
