@@ -3,8 +3,8 @@
 //! Invariants:
 //! - Batches are kept as bytes and never overlap; `start <= base offset of the first <= end`, and an offset is found by
 //!   binary search. There may be holes (compaction, deletion), never a second record for an offset.
-//! - The last stable offset is the first offset of the earliest open transaction, or the end. It never goes back, and is
-//!   never below the start.
+//! - The last stable offset is the first offset of the earliest open transaction, or the end; of one that was deleted in
+//!   part, the first of the batch in which the log starts. It never goes back.
 //! - Each aborted transaction that wrote something is indexed by its first offset and its marker's offset, so that a
 //!   read-committed reader can drop its records.
 //! - One broker, no replicas: what is appended is below the high watermark at once.
@@ -200,9 +200,18 @@ impl Log {
     }
 
     pub(crate) fn last_stable(&self) -> i64 {
-        let unstable = self.producers.first_unstable();
-        // The records of an open transaction may have been deleted.
-        unstable.map_or(self.end, |offset| offset.max(self.start))
+        match self.producers.first_unstable() {
+            None => self.end,
+            Some(offset) if offset >= self.start => offset,
+            // Its records were deleted, or some of a batch of which the rest is still there.
+            Some(_) => self.first_base(),
+        }
+    }
+
+    /// Where the first batch begins, or the next will.
+    fn first_base(&self) -> i64 {
+        let first = self.batches.front();
+        first.map_or(self.end, |first| first.base_offset)
     }
 
     /// The end for readers of this isolation.

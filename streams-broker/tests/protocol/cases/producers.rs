@@ -66,7 +66,9 @@ fn what_was_refused_before_a_transactions_first_batch_is_waited_for() {
         let records = batch(producer, sequence, 1, true);
         wire.produce(Some(&id), &topic, 0, &records)
     };
-    assert_eq!(send(&mut wire, 3), (48, -1), "not registered");
+    // A broker that has just started asks its coordinator in vain.
+    let refused = patiently(&[19], || send(&mut wire, 3));
+    assert_eq!(refused, (48, -1), "not registered");
     assert_eq!(wire.add_partitions(&id, producer, &topic, &[0]), [0]);
     assert_eq!(send(&mut wire, 10), (45, -1));
     assert_eq!(send(&mut wire, 4), (45, -1));
@@ -198,4 +200,27 @@ fn the_last_stable_offset_is_never_below_the_start() {
     assert_eq!(wire.list_committed(&topic, 0, -1), (0, -1, 3));
     let read = wire.fetch(&topic, 0, 3, 1);
     assert_eq!((read.error_code, read.last_stable_offset), (0, 3));
+}
+
+/// `UnifiedLog.maybeIncrementFirstUnstableOffset`: of a batch of which the first records were deleted nothing is read before
+/// its transaction ends.
+#[test]
+fn the_rest_of_an_open_transactions_batch_is_not_stable() {
+    let mut wire = Wire::new();
+    let topic = wire.topic();
+    let (id, producer) = wire.producer();
+    assert_eq!(wire.add_partitions(&id, producer, &topic, &[0]), [0]);
+    let records = batch(producer, 0, 3, true);
+    assert_eq!(wire.produce(Some(&id), &topic, 0, &records), (0, 0));
+    assert_eq!(wire.delete(&topic, 0, 2), (0, 2));
+    let read = wire.fetch(&topic, 0, 2, 1);
+    assert_eq!((read.error_code, read.last_stable_offset), (0, 0));
+    assert!(read.records.unwrap_or_default().is_empty());
+    assert_eq!(wire.end(&id, producer, false), 0);
+    let ended = patiently(&[-1], || {
+        let read = wire.fetch(&topic, 0, 2, 1);
+        (if read.last_stable_offset == 4 { 0 } else { -1 }, read)
+    });
+    let aborted = ended.1.aborted_transactions.unwrap_or_default();
+    assert_eq!((ended.0, aborted.len()), (0, 1));
 }
