@@ -1,7 +1,8 @@
 //! The broker's whole state in one place; `due` is what happens in it by time. [`crate::shared`] puts it behind one lock.
 //!
 //! Invariants:
-//! - A decided transaction is carried out whole: a marker in every registered partition, offsets made visible or dropped.
+//! - A decided transaction is carried out whole: a marker in every registered partition that there is, offsets made visible
+//!   or dropped.
 //! - Deadlines are kept in the state; the alarm task sleeps until the earliest one and calls [`Broker::tick`].
 
 mod due;
@@ -186,15 +187,10 @@ impl Broker {
         }
     }
 
-    /// Deletes a topic, and what groups and transactions know of it.
+    /// Deletes a topic, and the offsets that groups have in it.
     pub(crate) fn delete_topic(&mut self, name: &str) -> Result<(), Refused> {
         self.topics.delete(name)?;
         self.groups.forget_topic(name);
-        self.transactions.forget_topic(name);
-        // A topic that takes its name gets no markers of what was written to it.
-        for (_, ending) in &mut self.decided {
-            ending.partitions.remove(name);
-        }
         Ok(())
     }
 

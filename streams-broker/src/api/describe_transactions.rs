@@ -37,15 +37,10 @@ fn describe(transaction: &Transaction) -> TransactionState {
             .with_topic(TopicName(text(name)))
             .with_partitions(partitions.iter().copied().collect())
     };
-    let started = if transaction.is_running() {
-        transaction.started
-    } else {
-        -1
-    };
     TransactionState::default()
         .with_transaction_state(text(transaction.state.name()))
         .with_transaction_timeout_ms(i32::try_from(transaction.timeout).unwrap_or(i32::MAX))
-        .with_transaction_start_time_ms(started)
+        .with_transaction_start_time_ms(transaction.started)
         .with_producer_id(ProducerId(transaction.producer.id))
         .with_producer_epoch(transaction.producer.epoch)
         .with_topics(transaction.partitions.iter().map(topic).collect())

@@ -36,9 +36,9 @@ pub(super) fn handle(
                 .any(|state| &**state == transaction.state.name());
         let producer =
             producers.is_empty() || producers.iter().any(|id| id.0 == transaction.producer.id);
-        let running = transaction.is_running();
-        let old = request.duration_filter < 0
-            || (running && now - transaction.started > request.duration_filter);
+        // Apache Kafka does not ask whether it runs still: `TransactionStateManager.listTransactionStates`.
+        let since = now.saturating_sub(transaction.started);
+        let old = request.duration_filter < 0 || since > request.duration_filter;
         let matches = pattern.as_ref().is_none_or(|pattern| pattern.is_match(id));
         state && producer && old && matches
     };

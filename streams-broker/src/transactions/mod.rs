@@ -4,6 +4,7 @@
 //! - Of a transactional id there is one producer id, and only the holder of its latest epoch may do anything.
 //! - An outcome, once decided, doesn't change; its markers are written to every registered partition, also where
 //!   nothing was written.
+//! - What it covers are names and numbers: a topic that takes the name of a deleted one takes its markers, too.
 //! - Until the markers are written the id answers CONCURRENT_TRANSACTIONS.
 //! - An abort that the producer didn't ask for (timeout, a new producer of the same id) raises the epoch first, so its
 //!   markers fence the old producer in the logs as well.
@@ -22,6 +23,7 @@ use kafka_protocol::ResponseError;
 
 pub(crate) use self::ending::{Ended, Ending};
 pub(crate) use self::state::State;
+use self::transaction::NEVER;
 pub(crate) use self::transaction::Transaction;
 use crate::clock::Millis;
 use crate::log::batch::Outcome;
@@ -78,9 +80,12 @@ impl Transactions {
         self.epoch
     }
 
-    /// The only broker was restarted: there is a new coordinator.
+    /// The only broker was restarted: there is a new coordinator, which knows of each id the last epoch alone
+    /// (`TransactionLogValue`).
     pub(crate) fn restarted(&mut self) {
         self.epoch = self.epoch.saturating_add(OF_A_RESTART);
+        let transactions = self.by_id.values_mut();
+        transactions.for_each(Transaction::forget_last_epoch);
     }
 
     /// A producer id for an idempotent producer without transactions.
@@ -121,6 +126,7 @@ impl Transactions {
                 transaction.bump(expected, &mut self.next_producer_id)?;
                 transaction.become_state(State::Empty)?;
                 transaction.timeout = timeout;
+                transaction.started = NEVER;
                 Ok(Initialised::Ready(transaction.producer))
             }
         }
@@ -327,13 +333,6 @@ impl Transactions {
 
     pub(crate) fn get(&self, id: &str) -> Option<&Transaction> {
         self.by_id.get(id)
-    }
-
-    /// Forgets a deleted topic: no markers for it.
-    pub(crate) fn forget_topic(&mut self, topic: &str) {
-        self.by_id.values_mut().for_each(|transaction| {
-            transaction.partitions.remove(topic);
-        });
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Transaction)> {

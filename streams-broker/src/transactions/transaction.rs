@@ -13,6 +13,9 @@ use crate::log::batch::Outcome;
 /// The last epoch that a producer gets; the one after it is kept for fencing.
 pub(super) const LAST_EPOCH: i16 = i16::MAX - 1;
 
+/// When the first transaction of a producer began that has had none.
+pub(super) const NEVER: Millis = -1;
+
 /// A transactional id takes about so many bytes, without what its transaction covers.
 const ITEM_BYTES: usize = 512;
 /// A partition or a name that it covers, without its text.
@@ -40,6 +43,7 @@ pub(crate) struct Transaction {
     pub(super) changed: Millis,
     pub(crate) state: State,
     pub(crate) timeout: Millis,
+    /// When its last transaction began, until there is a new producer.
     pub(crate) started: Millis,
     pub(crate) partitions: Partitions,
     pub(crate) groups: BTreeSet<String>,
@@ -55,7 +59,7 @@ impl Transaction {
             changed: now,
             state: State::Empty,
             timeout,
-            started: 0,
+            started: NEVER,
             partitions: Partitions::new(),
             groups: BTreeSet::new(),
         }
@@ -69,6 +73,11 @@ impl Transaction {
     /// Whether something is open or waits for its markers.
     pub(crate) fn is_running(&self) -> bool {
         self.state == State::Ongoing || self.state.is_preparing()
+    }
+
+    /// Who has the epoch before is not known any more.
+    pub(super) fn forget_last_epoch(&mut self) {
+        self.last_epoch = -1;
     }
 
     /// Whether the identity is this id's, or was until its epochs were used up.

@@ -16,6 +16,8 @@ mod migrations;
 mod offset_expiry;
 mod produce_answers;
 mod producers;
+mod recreated;
+mod restarts;
 mod rules;
 mod sessions;
 mod topic_ids;

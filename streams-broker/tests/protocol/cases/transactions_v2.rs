@@ -262,3 +262,49 @@ fn a_hanging_transaction_is_ended_by_a_marker() {
     assert_eq!(mark(&mut wire, producer.1, &topic), 0);
     wire.until_stable(&topic, 0, offset + 2);
 }
+
+/// `KafkaApis.handleTxnOffsetCommitRequest`: what is for no partition that there is begins no transaction.
+#[test]
+fn offsets_for_nothing_begin_no_transaction() {
+    let mut wire = Wire::new();
+    let group = crate::wire::unique("g");
+    wire.find_coordinator(&group, 0);
+    let (id, producer) = wire.producer();
+    let none = crate::wire::unique("none");
+    let code = wire.commit_offset_as(5, &id, producer, &group, &none, 7);
+    assert_eq!(code, 3);
+    assert_eq!(wire.transaction(&id), (0, "Empty".to_owned(), producer.1));
+    assert_eq!(wire.end_and_bump(&id, producer, true).0, 48);
+}
+
+/// `TransactionMetadata.txnStartTimestamp`: it is told until there is a new producer, and what has none is older than any.
+#[test]
+fn the_start_of_a_transaction_is_told_after_its_end_too() {
+    let mut wire = Wire::new();
+    let topic = wire.topic();
+    let (id, producer) = wire.producer();
+    // Is its start told, and is it listed among those that run for longer than that?
+    let told = |wire: &mut Wire, longer: i64| {
+        let request = DescribeTransactionsRequest::default()
+            .with_transactional_ids(vec![TransactionalId(text(&id))]);
+        let state = wire.ask(0, request).transaction_states.remove(0);
+        let request = ListTransactionsRequest::default().with_duration_filter(longer);
+        let listed = wire.ask(1, request).transaction_states;
+        let mut ids = listed.iter().map(|one| &*one.transactional_id.0);
+        let listed = ids.any(|one| *one == *id);
+        (state.transaction_start_time_ms >= 0, listed)
+    };
+    const HOUR: i64 = 3_600_000;
+    assert_eq!(told(&mut wire, HOUR), (false, true));
+    assert_eq!(wire.write(&id, producer, 0, &topic).0, 0);
+    assert_eq!(told(&mut wire, HOUR), (true, false));
+    let (code, next) = wire.end_and_bump(&id, producer, true);
+    assert_eq!(code, 0);
+    let (code, _) = patiently(&[CONCURRENT], || wire.end_and_bump(&id, producer, true));
+    assert_eq!(code, 0, "its markers are written");
+    assert_eq!(told(&mut wire, HOUR), (true, false));
+    std::thread::sleep(Duration::from_millis(5));
+    assert_eq!(told(&mut wire, 0), (true, true));
+    assert_eq!(wire.initialise(&id, 60_000, next).0, 0);
+    assert_eq!(told(&mut wire, HOUR), (false, true));
+}
