@@ -141,6 +141,16 @@ impl Broker {
         self.reserve_coordinator_bytes(more)
     }
 
+    /// Does what makes a group larger or smaller than its request tells: of a topic's name it keeps who has which partition.
+    /// So this is counted afterwards, and what comes next is refused.
+    pub(crate) fn in_group<T>(&mut self, id: &str, change: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.groups.footprint_of(id);
+        let result = change(self);
+        let after = self.groups.footprint_of(id);
+        self.coordinator_memory.resized(before, after);
+        result
+    }
+
     fn reserve_coordinator_bytes(&mut self, more: usize) -> Result<(), ResponseError> {
         let (groups, transactions, decided) = (&self.groups, &self.transactions, &self.decided);
         let held = || {

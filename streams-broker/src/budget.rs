@@ -38,7 +38,7 @@ impl Budget {
         self.most.saturating_sub(held)
     }
 
-    /// What has been held has changed its size, within the room that there was.
+    /// What has been held has changed its size.
     pub(crate) fn resized(&mut self, before: usize, after: usize) {
         self.reserved = self.reserved.saturating_sub(before).saturating_add(after);
     }

@@ -59,9 +59,11 @@ fn heard(
         broker.reserve_for_matches()?;
     }
     let now = broker.now();
-    broker
-        .groups
-        .consumer_heartbeat(&group, &heartbeat, &broker.topics, &broker.settings, now)
+    broker.in_group(&group, |broker| {
+        let (topics, settings) = (&broker.topics, &broker.settings);
+        let groups = &mut broker.groups;
+        groups.consumer_heartbeat(&group, &heartbeat, topics, settings, now)
+    })
 }
 
 fn heartbeat(context: &Context<'_>, request: ConsumerGroupHeartbeatRequest) -> Heartbeat {

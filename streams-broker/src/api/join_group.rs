@@ -15,13 +15,12 @@ pub(super) async fn handle(context: &Context<'_>, request: JoinGroupRequest) -> 
     }
     let receiver = context.shared.with(|broker| {
         let now = broker.now();
-        broker.groups.join(
-            &request.group_id,
-            join(context, &request),
-            &broker.topics,
-            &broker.settings,
-            now,
-        )
+        let join = join(context, &request);
+        broker.in_group(&request.group_id, |broker| {
+            let (topics, settings) = (&broker.topics, &broker.settings);
+            let groups = &mut broker.groups;
+            groups.join(&request.group_id, join, topics, settings, now)
+        })
     });
     // Nobody answers any more when the broker was restarted; the connection is cut then.
     let lost = |_| {

@@ -16,13 +16,21 @@ impl Groups {
     /// The memory that is taken by groups, members and offsets.
     pub(crate) fn footprint(&self) -> usize {
         let of_one = |(id, group): (&String, &Group)| {
-            let members = match &group.kind {
-                Kind::Classic(group) => classic(group),
-                Kind::Consumer(group) => consumer(group),
-            };
-            ITEM_BYTES + id.len() + members + group.offsets.footprint()
+            ITEM_BYTES + id.len() + members(group) + group.offsets.footprint()
         };
         self.by_id.iter().map(of_one).sum()
+    }
+
+    /// The memory that the members of a group take, with what is assigned to them.
+    pub(crate) fn footprint_of(&self, id: &str) -> usize {
+        self.by_id.get(id).map_or(0, members)
+    }
+}
+
+fn members(group: &Group) -> usize {
+    match &group.kind {
+        Kind::Classic(group) => classic(group),
+        Kind::Consumer(group) => consumer(group),
     }
 }
 

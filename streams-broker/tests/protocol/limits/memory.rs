@@ -168,6 +168,33 @@ fn what_regular_expressions_match_is_counted() {
     assert_eq!(join(full), 44);
 }
 
+/// A name of a few bytes may be that of a topic of many partitions, of which the group keeps who has them.
+#[test]
+fn what_members_are_assigned_is_counted() {
+    let kafka = EmbeddedKafka::builder()
+        .topic("t", 10_000)
+        .max_coordinator_bytes(4_000_000)
+        .start()
+        .unwrap();
+    let mut wire = wire(&kafka);
+    let mut join = |group: i32| {
+        let request = ConsumerGroupHeartbeatRequest::default()
+            .with_group_id(GroupId(text(&format!("g{group}"))))
+            .with_member_id(text("m"))
+            .with_instance_id(None)
+            .with_rack_id(None)
+            .with_server_assignor(None)
+            .with_rebalance_timeout_ms(60_000)
+            .with_subscribed_topic_names(Some(vec![TopicName(text("t"))]))
+            .with_subscribed_topic_regex(None)
+            .with_topic_partitions(Some(Vec::new()));
+        wire.ask(1, request).error_code
+    };
+    let full = (0..100).find(|group| join(*group) != 0).unwrap();
+    assert!((1..5).contains(&full), "{full} groups");
+    assert_eq!(join(full), 44);
+}
+
 /// Configurations are counted with the records.
 #[test]
 fn configurations_above_the_limit_are_refused() {
