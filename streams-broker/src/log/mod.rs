@@ -371,7 +371,10 @@ impl Log {
             next = batch.last_offset().saturating_add(1);
         }
         if isolation == Isolation::ReadCommitted {
-            read.aborted = Some(self.aborted.between(offset, next));
+            // Of nothing nothing is told.
+            let is_empty = read.batches.is_empty();
+            let aborted = (!is_empty).then(|| self.aborted.between(offset, next));
+            read.aborted = Some(aborted.unwrap_or_default());
         }
         Ok(read)
     }

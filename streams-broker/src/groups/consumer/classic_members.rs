@@ -61,8 +61,9 @@ impl ConsumerGroup {
         if full && !self.members.contains_key(&join.member_id) {
             return Err(ResponseError::GroupMaxSizeReached);
         }
-        let (protocol, subscription) = self.check_protocols(&join)?;
+        self.check_names(&join)?;
         let before = self.find_joining(&join, id)?;
+        let (protocol, subscription) = first_protocol(&join)?;
         join.member_id = id.to_owned();
         let mut member = before.clone();
         member.instance.clone_from(&join.instance);
@@ -112,15 +113,6 @@ impl ConsumerGroup {
         Ok(())
     }
 
-    /// The protocol that the member would use, and its subscription.
-    fn check_protocols(&self, join: &Join) -> Result<(String, Subscription), ResponseError> {
-        self.check_names(join)?;
-        let first = join.protocols.first();
-        first
-            .and_then(|(name, metadata)| Some((name.clone(), Subscription::read(metadata)?)))
-            .ok_or(ResponseError::InconsistentGroupProtocol)
-    }
-
     /// The member that joins: one that is known, a new one, or a new client in a static member's place.
     fn find_joining(&self, join: &Join, id: &str) -> Result<Member, ResponseError> {
         let instance = join.instance.as_ref();
@@ -128,6 +120,9 @@ impl ConsumerGroup {
             Some(member) if member.id == id => Ok(member.clone()),
             Some(_) if !join.member_id.is_empty() => Err(ResponseError::FencedInstanceId),
             Some(member) => Ok(member.taken_over_by(id.to_owned())),
+            None if instance.is_some() && !join.member_id.is_empty() => {
+                Err(ResponseError::UnknownMemberId)
+            }
             None => {
                 let known = self.members.get(id).cloned();
                 Ok(known.unwrap_or_else(|| Member::new(id.to_owned())))
@@ -254,6 +249,14 @@ impl ConsumerGroup {
         }
         ResponseError::RebalanceInProgress
     }
+}
+
+/// The protocol that the member would use, and its subscription. Apache Kafka fails on one that it cannot read.
+fn first_protocol(join: &Join) -> Result<(String, Subscription), ResponseError> {
+    let first = join.protocols.first();
+    first
+        .and_then(|(name, metadata)| Some((name.clone(), Subscription::read(metadata)?)))
+        .ok_or(ResponseError::UnknownServerError)
 }
 
 impl ClassicSide {

@@ -237,7 +237,8 @@ impl ConsumerGroup {
             return if member_epoch < 0 {
                 Ok(())
             } else {
-                Err(ResponseError::UnknownMemberId)
+                // Apache Kafka looks for it all the same, and fails.
+                Err(ResponseError::UnknownServerError)
             };
         };
         let member = self.members.get(id).ok_or(ResponseError::UnknownMemberId)?;

@@ -228,3 +228,21 @@ fn a_group_of_which_only_ids_were_given_out_becomes_any_type() {
     let beat = wire.beat(&joining(&group, "a", &topic));
     assert_eq!((beat.error_code, beat.member_epoch), (0, FIRST));
 }
+
+/// `GroupMetadataManager.deserializeSubscription`: Apache Kafka fails on what it cannot read, when it has seen who asks.
+#[test]
+fn what_a_classic_member_says_is_read() {
+    const FAILED: i16 = -1;
+    let mut wire = Wire::new();
+    let (topic, group) = (wire.topic(), wire.group());
+    assert_eq!(wire.beat(&joining(&group, "a", &topic)).error_code, 0);
+    // What these say is no subscription.
+    let promised = wire.join(&group, "");
+    assert_eq!(promised.error_code, MEMBER_ID_REQUIRED);
+    assert_eq!(wire.join(&group, &promised.member_id).error_code, FAILED);
+    assert_eq!(wire.join_static(&group, "").error_code, FAILED);
+    let stranger = wire.join_static(&group, "stranger");
+    assert_eq!(stranger.error_code, UNKNOWN_MEMBER);
+    let stranger = wire.join_as_static(&group, "stranger", &topic);
+    assert_eq!(stranger.error_code, UNKNOWN_MEMBER);
+}

@@ -230,3 +230,36 @@ fn pending_offsets_are_not_among_all() {
     }
     assert_eq!(wire.end(&id, producer, false), 0);
 }
+
+/// `UnifiedLog.read`: of what is not stable nothing is told, not even what was aborted there.
+#[test]
+fn where_nothing_is_read_no_aborted_transaction_is_told() {
+    let mut wire = Wire::new();
+    let topic = wire.topic();
+    let begin = |wire: &mut Wire, offset| {
+        let (id, producer) = wire.producer();
+        let added = patiently(&[51], || {
+            (wire.add_partitions(&id, producer, &topic, &[0])[0], ())
+        });
+        assert_eq!(added.0, 0);
+        let records = batch(producer, 0, 2, true);
+        assert_eq!(wire.produce(Some(&id), &topic, 0, &records), (0, offset));
+        (id, producer)
+    };
+    let first = begin(&mut wire, 0);
+    let (second, producer) = begin(&mut wire, 2);
+    assert_eq!(wire.end(&second, producer, false), 0);
+    let ended = patiently(&[-1], || {
+        let end = wire.list(&topic, 0, -1).2;
+        (if end == 5 { 0 } else { -1 }, ())
+    });
+    assert_eq!(ended.0, 0, "the marker is there");
+    let read = wire.fetch(&topic, 0, 3, 1);
+    assert_eq!((read.error_code, read.last_stable_offset), (0, 0));
+    assert!(read.records.unwrap_or_default().is_empty());
+    assert!(read.aborted_transactions.unwrap_or_default().is_empty());
+    assert_eq!(wire.end(&first.0, first.1, true), 0);
+    wire.until_stable(&topic, 0, 6);
+    let read = wire.fetch(&topic, 0, 3, 1);
+    assert_eq!(read.aborted_transactions.unwrap_or_default().len(), 1);
+}
