@@ -19,8 +19,10 @@ pub(crate) enum Contestant {
     StreamsNoHeaders,
     /// The bare loop, with counts in a map in memory that dies with it.
     BareCount,
-    /// A job of this library that counts by key, on disk, with a changelog.
+    /// A job of this library that counts by key, on disk, with a changelog, and takes headers along.
     StreamsCount,
+    /// The same job, whose source ignores headers, as the bare loop does.
+    StreamsCountNoHeaders,
     /// A job of this library that keeps the newest value of each key on disk, in a directory that outlives the process.
     StreamsState,
     /// A loop over librdkafka's fastest calls that only reads.
@@ -36,6 +38,7 @@ impl Contestant {
             Contestant::StreamsNoHeaders => "streams-no-headers",
             Contestant::BareCount => "bare-count",
             Contestant::StreamsCount => "streams-count",
+            Contestant::StreamsCountNoHeaders => "streams-count-no-headers",
             Contestant::StreamsState => "streams-state",
             Contestant::BareRead => "bare-read",
         }
@@ -151,6 +154,7 @@ impl Run {
             Contestant::StreamsNoHeaders => job::copy_without_headers(self)?,
             Contestant::BareCount => bare::run(self, bare::Work::Count(HashMap::new()))?,
             Contestant::StreamsCount => job::count(self)?,
+            Contestant::StreamsCountNoHeaders => job::count_without_headers(self)?,
             Contestant::StreamsState => return job::keep_newest(self),
             Contestant::BareRead => return bare_read::run(self),
         };

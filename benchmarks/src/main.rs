@@ -138,7 +138,11 @@ fn main() -> Result<(), Failure> {
             let input = cluster.topic("bench-in", 4);
             println!("filling `{input}` with {records} strings of 100 bytes, {keys} keys");
             feed::fill_keyed(cluster.bootstrap_servers(), &input, records, keys)?;
-            let contestants = [Contestant::BareCount, Contestant::StreamsCount];
+            let contestants = [
+                Contestant::BareCount,
+                Contestant::StreamsCountNoHeaders,
+                Contestant::StreamsCount,
+            ];
             compare(cluster, &contestants, &input, records, interval_ms, rounds)
         }
         Command::Latency {
@@ -169,7 +173,7 @@ fn compare(
     rounds: usize,
 ) -> Result<(), Failure> {
     println!(
-        "{:>13}  {:>12}  {:>14}  {:>12}",
+        "{:>24}  {:>12}  {:>14}  {:>12}",
         "", "records/s", "CPU s/million", "peak MB"
     );
     for _ in 0..rounds {
@@ -187,7 +191,7 @@ fn compare(
             // The embedded broker keeps everything in memory, up to a limit.
             cluster.delete_topic(&output)?;
             println!(
-                "{:>13}  {:>12.0}  {:>14.2}  {:>12.0}",
+                "{:>24}  {:>12.0}  {:>14.2}  {:>12.0}",
                 contestant.name(),
                 records as f64 / report.seconds,
                 report.cpu_seconds / (records as f64 / 1e6),

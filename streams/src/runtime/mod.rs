@@ -42,7 +42,8 @@
 //! | `restoring` | one task's way to the end of its changelogs |
 //! | `store_restore` | one store's way |
 //! | `table_size` | how much of a changelog is written to a store at once |
-//! | `table_write` | a batch of it that is written while the next one is read |
+//! | `tables` | batches of it that are written while the next one is read |
+//! | `table_write` | one of them, on a thread of its own |
 //! | `globals` | global tables, read whole by each process |
 //! | `kept_positions` | how far they were read |
 //! | `bounded` | a run that ends at the latest offsets |
@@ -97,6 +98,7 @@ mod stop;
 mod store_restore;
 mod table_size;
 mod table_write;
+mod tables;
 mod task_counts;
 mod task_states;
 mod tasks;

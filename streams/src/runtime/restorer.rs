@@ -18,6 +18,7 @@
 use super::changelog_reader::ChangelogReader;
 use super::restoring::{Log, Reading, Restoring, logs};
 use super::shared::Shared;
+use super::tables::MADE_AT_ONCE;
 use crate::kafka::TopicPartition;
 use crate::kafka::admin::Admin;
 use crate::kafka::error::{ClientError, Code, Remedy};
@@ -38,12 +39,12 @@ const READ_WAIT: Duration = Duration::from_millis(20);
 /// The pause after a failed request.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// How much of what was read waits in memory at most, in a process. As much again is in memory while it is being written.
-const UNWRITTEN_BYTES: usize = 120 << 20;
+/// How much of what was read waits in memory at most, in a process. As much again is in memory for each of the tables that are
+/// made at once.
+const UNWRITTEN_BYTES: usize = 80 << 20;
 
-/// How much of that one thread has at most. Large batches are written fast (as a sorted table at once), and make few tables;
-/// a larger one would make two.
-const MOST_UNWRITTEN_BYTES: usize = 60 << 20;
+/// How much of that one thread has at most. Large batches are written fast (as a sorted table at once), and make few tables.
+const MOST_UNWRITTEN_BYTES: usize = 40 << 20;
 
 /// How much one thread may have, however many there are: less than that makes no table.
 const LEAST_UNWRITTEN_BYTES: usize = 8 << 20;
@@ -387,7 +388,7 @@ impl Worker {
             }
         }
         while sum(&self.reading, Restoring::unwritten_bytes) > most {
-            self.take_memory_back();
+            self.take_oldest_back();
             let largest = self.reading.iter_mut().max_by_key(|r| r.unwritten_bytes());
             let Some(restoring) = largest else {
                 return;
@@ -398,15 +399,19 @@ impl Worker {
             }
         }
         // What a store hands over when it is read to its end, or after a while, comes on top.
-        let handed = sum(&self.reading, Restoring::handed_bytes);
-        if handed + sum(&self.reading, Restoring::unwritten_bytes) > 2 * most {
-            self.take_memory_back();
+        let in_memory = |reading: &[Restoring]| {
+            sum(reading, Restoring::handed_bytes) + sum(reading, Restoring::unwritten_bytes)
+        };
+        while in_memory(&self.reading) > (1 + MADE_AT_ONCE) * most
+            && sum(&self.reading, Restoring::handed_bytes) > 0
+        {
+            self.take_oldest_back();
         }
     }
 
-    fn take_memory_back(&mut self) {
+    fn take_oldest_back(&mut self) {
         let reading = self.reading.iter_mut();
-        reading.for_each(Restoring::take_memory_back);
+        reading.for_each(Restoring::take_oldest_back);
     }
 
     /// Waits for what is being written.

@@ -203,9 +203,9 @@ impl Restoring {
             let Some(store) = self.stores.iter_mut().find(of_id) else {
                 continue;
             };
-            store.notice_table()?;
+            store.notice_tables()?;
             if store.is_cut_off(messages)? {
-                store.finish_table()?;
+                store.finish_tables()?;
                 committed.clear().map_err(state_error)?;
                 return Ok(Reading::IsCutOff);
             }
@@ -252,18 +252,18 @@ impl Restoring {
         self.finish_tables()
     }
 
-    /// Waits until what was handed to the stores is out of memory.
-    pub(super) fn take_memory_back(&mut self) {
+    /// Waits until what was handed to each store first is out of memory.
+    pub(super) fn take_oldest_back(&mut self) {
         self.stores
             .iter_mut()
-            .for_each(StoreRestore::take_memory_back);
+            .for_each(StoreRestore::take_oldest_back);
     }
 
     /// Waits for the tables that are being written.
     pub(super) fn finish_tables(&mut self) -> Result<()> {
         self.stores
             .iter_mut()
-            .try_for_each(StoreRestore::finish_table)
+            .try_for_each(StoreRestore::finish_tables)
     }
 
     /// After a failure nothing more is written: the offset of a later batch would stand for the rows of one that is missing.

@@ -4,7 +4,7 @@ use super::event::{Restore, RestoreStatus};
 use super::failing::{ended_by, panic_text};
 use super::restoring::Log;
 use super::table_size::{Stage, table_bytes};
-use super::table_write::TableWrite;
+use super::tables::Tables;
 use crate::config::OnError;
 use crate::fail_point::{FailPoint, pass};
 use crate::kafka::TopicPartition;
@@ -41,11 +41,7 @@ pub(super) struct StoreRestore {
     /// The offset up to which what was read was handed to the store.
     handed: i64,
     /// What was handed to the store and may not be in it yet.
-    table: Option<TableWrite>,
-    /// How much of that may be in memory.
-    handed_bytes: usize,
-    /// Memory for the next batch.
-    spare: RestoreBatch,
+    tables: Tables,
     /// The offset that the store has.
     written: i64,
     written_at: Instant,
@@ -98,9 +94,7 @@ impl StoreRestore {
             on_error: on_error.clone(),
             left_out: LeftOut::default(),
             handed: from,
-            table: None,
-            handed_bytes: 0,
-            spare: RestoreBatch::default(),
+            tables: Tables::default(),
             written: from,
             written_at: now,
             records: 0,
@@ -133,7 +127,7 @@ impl StoreRestore {
     }
 
     pub(super) fn handed_bytes(&self) -> usize {
-        self.handed_bytes
+        self.tables.bytes()
     }
 
     fn is_of(&self, message: &OwnedMessage) -> bool {
@@ -330,16 +324,13 @@ impl StoreRestore {
     pub(super) fn write(&mut self, committed: &mut dyn Committed, keep: usize) -> Result<()> {
         match committed.ingestion(self.unwritten.bytes()) {
             Some(ingestion) => {
-                self.take_memory_back();
-                self.handed_bytes = self.unwritten.bytes();
-                let spare = std::mem::take(&mut self.spare);
-                let batch = std::mem::replace(&mut self.unwritten, spare);
-                let before = self.table.take();
-                let table = TableWrite::start(ingestion, batch, self.position, keep, before)?;
-                self.table = Some(table);
+                let Self {
+                    tables, unwritten, ..
+                } = self;
+                tables.start(ingestion, unwritten, self.position, keep)?;
             }
             None => {
-                self.finish_table()?;
+                self.finish_tables()?;
                 let restored = committed.restore(&mut self.unwritten, self.position);
                 restored.map_err(|error| Error::State(error.to_string()))?;
                 pass(FailPoint::InRestore);
@@ -352,28 +343,22 @@ impl StoreRestore {
         Ok(())
     }
 
-    /// Waits until what was handed to the store is out of memory.
-    pub(super) fn take_memory_back(&mut self) {
-        if let Some(batch) = self.table.as_ref().and_then(TableWrite::batch) {
-            self.spare = batch;
-        }
-        self.handed_bytes = 0;
+    /// Waits until what was handed to the store first is out of memory.
+    pub(super) fn take_oldest_back(&mut self) {
+        self.tables.take_oldest_back();
     }
 
-    /// Notices that a table was written.
-    pub(super) fn notice_table(&mut self) -> Result<()> {
-        match &self.table {
-            Some(table) if table.is_finished() => self.finish_table(),
-            _ => Ok(()),
+    /// Notices that tables were written.
+    pub(super) fn notice_tables(&mut self) -> Result<()> {
+        match self.tables.are_finished() {
+            true => self.finish_tables(),
+            false => Ok(()),
         }
     }
 
     /// Waits until the tables that are being written are there.
-    pub(super) fn finish_table(&mut self) -> Result<()> {
-        self.take_memory_back();
-        if let Some(table) = self.table.take() {
-            let offset = table.offset;
-            table.finish()?;
+    pub(super) fn finish_tables(&mut self) -> Result<()> {
+        if let Some(offset) = self.tables.finish()? {
             self.written = offset;
             pass(FailPoint::InRestore);
         }

@@ -1,7 +1,7 @@
 //! How much of a changelog is written to a store at once.
 
 /// The first table has so much, and none but the last has less.
-const LEAST: usize = 20 << 20;
+const LEAST: usize = 12 << 20;
 
 /// Where a restore is.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +47,11 @@ mod tests {
 
     #[test]
     fn tables_are_small_at_both_ends() {
-        assert_eq!(tables(440, 60), [20, 60, 60, 60, 60, 60, 60, 30, 20, 10]);
-        assert_eq!(tables(10, 60), [10]);
+        assert_eq!(
+            tables(440, 40),
+            [12, 40, 40, 40, 40, 40, 40, 40, 40, 40, 34, 17, 12, 5]
+        );
+        assert_eq!(tables(10, 40), [10]);
         assert_eq!(tables(50, 8), [8, 8, 8, 8, 8, 8, 2]);
     }
 }

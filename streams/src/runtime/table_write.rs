@@ -10,25 +10,34 @@ use std::thread::JoinHandle;
 pub(super) struct TableWrite {
     /// The store has all below this offset once the table is written.
     pub(super) offset: i64,
-    batch: Receiver<RestoreBatch>,
     thread: Option<JoinHandle<Result<(), StoreError>>>,
 }
 
+/// The memory of a batch that is being written.
+pub(super) struct GivenBack(Receiver<RestoreBatch>);
+
+impl GivenBack {
+    /// Waits for the batch, which is empty; what has failed, [`TableWrite::finish`] tells.
+    pub(super) fn wait(self) -> Option<RestoreBatch> {
+        self.0.recv().ok()
+    }
+}
+
 impl TableWrite {
-    /// Writes what was read up to the offset, while the disk may still be taking the table before; so many bytes of the
-    /// batch's memory are kept for what comes.
+    /// Writes what was read up to the offset, while the table before may still be made, or taken by the disk; so many bytes of
+    /// the batch's memory are kept for what comes.
     pub(super) fn start(
         ingestion: Ingestion,
         batch: RestoreBatch,
         offset: i64,
         keep: usize,
         before: Option<Self>,
-    ) -> Result<Self> {
+    ) -> Result<(Self, GivenBack)> {
         let (give_back, given_back) = channel();
         let written = move |mut batch: RestoreBatch| {
             batch.clear(keep);
             before.map_or(Ok(()), Self::join)?;
-            // Only now, so that no more than two tables are on their way. Nobody wants it if the restore was given up.
+            // Only now, so that few tables are on their way. Nobody wants it if the restore was given up.
             let _ = give_back.send(batch);
             Ok(())
         };
@@ -38,20 +47,15 @@ impl TableWrite {
             what: "starting a thread that writes a restored table".into(),
             source,
         })?;
-        Ok(Self {
+        let table = Self {
             offset,
-            batch: given_back,
             thread: Some(thread),
-        })
+        };
+        Ok((table, GivenBack(given_back)))
     }
 
     pub(super) fn is_finished(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
-    }
-
-    /// Waits for the batch, which is empty; what has failed, [`Self::finish`] tells.
-    pub(super) fn batch(&self) -> Option<RestoreBatch> {
-        self.batch.recv().ok()
     }
 
     /// Waits until the table is there.
@@ -102,10 +106,10 @@ mod tests {
             let ingestion = store.ingestion(batch.bytes()).unwrap();
             TableWrite::start(ingestion, batch, offset, 0, before).unwrap()
         };
-        let first = start(20_000, b'1', 10, None);
-        let second = start(10_000, b'2', 20, Some(first));
-        assert_eq!(second.batch().unwrap().bytes(), 0);
-        assert!(second.batch().is_none(), "it is given back once");
+        let (first, first_batch) = start(20_000, b'1', 10, None);
+        let (second, second_batch) = start(10_000, b'2', 20, Some(first));
+        assert_eq!(first_batch.wait().unwrap().bytes(), 0);
+        assert_eq!(second_batch.wait().unwrap().bytes(), 0);
         second.finish().unwrap();
 
         assert_eq!(store.reached().unwrap(), Some(Reached::Read(20)));
@@ -127,8 +131,9 @@ mod tests {
             let ingestion = store.ingestion(batch.bytes()).unwrap();
             TableWrite::start(ingestion, batch, offset, 0, before).unwrap()
         };
-        let first = start(bad, 10, None);
-        let second = start(batch(10_000, b'2'), 20, Some(first));
+        let (first, _) = start(bad, 10, None);
+        let (second, batch) = start(batch(10_000, b'2'), 20, Some(first));
+        assert!(batch.wait().is_none());
         let error = second.finish().unwrap_err().to_string();
         assert!(error.contains("65535 bytes"), "{error}");
         assert_eq!(store.reached().unwrap(), None);

@@ -43,7 +43,7 @@ const WORKERS: usize = 4;
 /// How many sorted tables, which may overlap, lie on each other before they are merged. A restore of some hundred megabytes
 /// is through before that begins, which takes as much of the processor as the restore; a read of a key looks at a filter for
 /// each of them.
-const UNMERGED_TABLES: u8 = 12;
+const UNMERGED_TABLES: u8 = 16;
 
 fn keyspace_options() -> KeyspaceCreateOptions {
     let merging = Leveled::default().with_l0_threshold(UNMERGED_TABLES);
