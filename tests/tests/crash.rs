@@ -43,6 +43,24 @@ fn each_word_is_counted_once_whatever_dies() {
 }
 
 #[test]
+fn each_row_is_added_once_whatever_dies() {
+    let plan = Plan {
+        work: Work::AddRows,
+        threads: 2,
+        duration: duration(),
+        seed: 4,
+        records: records(),
+        partitions: 6,
+        instances: 3,
+    };
+    let tally = run(cluster(), Path::new(env!("CARGO_BIN_EXE_rows-job")), &plan);
+    assert!(
+        tally.kills > 0 && tally.zombies > 0 && tally.restarts > 0 && !tally.restores.is_empty(),
+        "{tally}"
+    );
+}
+
+#[test]
 fn each_flight_is_told_once_whatever_dies() {
     let plan = Plan {
         work: Work::FlightDelays,

@@ -1,6 +1,6 @@
 //! The crash test in its long form:
 //! `TEST_KAFKA=jvm cargo run -p streams-tests --bin crash-test -- --duration 2min --seed 7 --records 200000`; with
-//! `--work count-words --threads 2` or `--work flight-delays --threads 2` for a job with state.
+//! `--work count-words --threads 2`, `--work add-rows --threads 2` or `--work flight-delays --threads 2` for a job with state.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ struct Arguments {
     /// Stream threads of each process.
     #[arg(long, default_value_t = 1)]
     threads: usize,
-    /// What the job does: `copy`, or with state `count-words` or `flight-delays`.
+    /// What the job does: `copy`, or with state `count-words`, `add-rows` or `flight-delays`.
     #[arg(long, default_value = "copy", value_parser = work)]
     work: Work,
 }
@@ -38,9 +38,10 @@ fn work(text: &str) -> Result<Work, String> {
     match text {
         "copy" => Ok(Work::Copy),
         "count-words" => Ok(Work::CountWords),
+        "add-rows" => Ok(Work::AddRows),
         "flight-delays" => Ok(Work::FlightDelays),
         _ => Err(format!(
-            "`{text}`: use `copy`, `count-words` or `flight-delays`"
+            "`{text}`: use `copy`, `count-words`, `add-rows` or `flight-delays`"
         )),
     }
 }

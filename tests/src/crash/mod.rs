@@ -6,6 +6,7 @@
 
 mod blows;
 mod flights;
+mod rows;
 mod work;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::{CopyJob, Job, Random, Sender, TestCluster, ToldRestore};
 use blows::Blows;
+pub use rows::group_of;
 pub use work::Work;
 
 /// After this silence the group gives a member's partitions away; Apache Kafka accepts no less by default.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::flights;
+use super::{flights, rows};
 use crate::{CopyJob, Counts, Oracle, Random, Sender, TestCluster};
 
 /// What the job does.
@@ -12,6 +12,9 @@ pub enum Work {
     Copy,
     /// It counts the words of records: with state, a changelog, and a repartition topic.
     CountWords,
+    /// It adds up rows of a table by group: with updates that take the old row off, a topic that is its table's changelog, and a
+    /// record cache.
+    AddRows,
     /// The example with the flights: tables, joins of tables, three aggregations, dead letters. It needs a cluster of its own,
     /// since its function names its topics.
     FlightDelays,
@@ -23,6 +26,7 @@ impl Work {
         match self {
             Work::Copy => "crash-job",
             Work::CountWords => "count-job",
+            Work::AddRows => "rows-job",
             Work::FlightDelays => "flight-delays",
         }
     }
@@ -35,7 +39,9 @@ impl Work {
         partitions: i32,
     ) -> CopyJob<'a> {
         match self {
-            Work::Copy | Work::CountWords => CopyJob::new(cluster, program, partitions),
+            Work::Copy | Work::CountWords | Work::AddRows => {
+                CopyJob::new(cluster, program, partitions)
+            }
             Work::FlightDelays => flights::job(cluster, program, partitions),
         }
     }
@@ -55,6 +61,7 @@ impl Work {
                 let mut word = || format!("w{}", random.between(0, 499));
                 sender.text(input, partition, &[word(), word(), word()].join(" "));
             }
+            Work::AddRows => rows::send(sender, input, random),
             Work::FlightDelays => flights::send(sender, input, number, random),
         }
     }
@@ -67,6 +74,7 @@ impl Work {
                 let expected = Counts::of_words(&cluster.read_committed(&job.input));
                 cluster.read_committed(&job.output).len() >= expected.updates()
             }
+            Work::AddRows => rows::is_worked_off(cluster, job),
             Work::FlightDelays => flights::is_worked_off(cluster),
         }
     }
@@ -84,6 +92,7 @@ impl Work {
                 counts.are_told_by(&outputs);
                 counts.are_kept_in(&cluster.read_committed(&changelog));
             }
+            Work::AddRows => rows::judge(cluster, job),
             Work::FlightDelays => flights::judge(cluster),
         }
     }
