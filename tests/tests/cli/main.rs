@@ -1,0 +1,8 @@
+//! The program around a topology, as who types its command line meets it: what it prints, and with which exit code it ends.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod arguments;
+mod check;
+mod describe;
+mod fixture;
+mod run;
