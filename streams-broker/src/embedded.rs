@@ -173,8 +173,9 @@ impl Builder {
         self
     }
 
-    /// The most bytes of records that the broker keeps, in all partitions together, with what it remembers of those who
-    /// wrote them (their last sequences, markers, aborted transactions), and the topics' configurations. Default 4 GiB.
+    /// The most bytes of records that the broker keeps, in all partitions together, with 200 for each batch, what it
+    /// remembers of those who wrote them (their last sequences, markers, aborted transactions), and the topics'
+    /// configurations. Default 4 GiB.
     ///
     /// A batch above it is refused with POLICY_VIOLATION (44), which clients do not retry, and words that say so, as are
     /// configurations; it is admitted again when records have been deleted, by retention, compaction or DeleteRecords. The setting

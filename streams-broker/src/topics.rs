@@ -12,7 +12,9 @@ use uuid::Uuid;
 use crate::budget::Budget;
 use crate::clock::Millis;
 use crate::log::batch::Batch;
-use crate::log::{Admission, Compaction, ENDING_BYTES, Log, Reach, Retention, SegmentLimits};
+use crate::log::{
+    Admission, BATCH_BYTES, Compaction, ENDING_BYTES, Log, Reach, Retention, SegmentLimits,
+};
 use crate::settings::{Invalid, Settings};
 
 /// The topics of Apache Kafka's own. There are none here, but nobody else's topic has their names.
@@ -215,7 +217,8 @@ impl Topics {
         } else {
             0
         };
-        self.reserve_bytes(batch.bytes.len().saturating_add(ending))
+        let batch = batch.bytes.len().saturating_add(BATCH_BYTES);
+        self.reserve_bytes(batch.saturating_add(ending))
     }
 
     /// Whether the logs have room for the ends of a transaction in so many partitions.

@@ -62,8 +62,10 @@ impl Isolation {
     }
 }
 
+/// A batch takes about so many bytes of memory beside its own.
+pub(crate) const BATCH_BYTES: usize = 200;
 /// A transaction's marker, and its place in the index.
-const MARKER_BYTES: usize = 78 + size_of::<Aborted>();
+const MARKER_BYTES: usize = 78 + BATCH_BYTES + size_of::<Aborted>();
 /// What a log keeps of a transaction beside its records: the marker, and the producer.
 pub(crate) const ENDING_BYTES: usize = MARKER_BYTES + PRODUCER_BYTES;
 
@@ -195,8 +197,9 @@ impl Log {
 
     /// The memory that it takes: batches, and what is remembered of producers and transactions when batches are gone.
     pub(crate) fn footprint(&self) -> usize {
+        let batches = self.bytes + self.batches.len() * BATCH_BYTES;
         let aborted = self.aborted.len() * size_of::<Aborted>();
-        self.bytes + aborted + self.producers.footprint()
+        batches + aborted + self.producers.footprint()
     }
 
     pub(crate) fn last_stable(&self) -> i64 {

@@ -75,7 +75,8 @@ fn compaction_takes_no_more_bytes_than_there_may_be() {
     let mut settings = Settings::topic();
     assert_eq!(settings.set("cleanup.policy", "compact"), Ok(()));
     let compacted_at_most = |more: usize| {
-        let mut topics = Topics::new(20, held + more + settings.footprint());
+        let beside = batches.len() * BATCH_BYTES + settings.footprint();
+        let mut topics = Topics::new(20, held + more + beside);
         assert!(create(&mut topics, "a", 1).is_ok());
         let topic = topics.get_mut("a").unwrap();
         topic.configure(settings.clone(), &Settings::broker());
