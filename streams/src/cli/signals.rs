@@ -44,8 +44,12 @@ impl Signals {
             started = start => return Some(started),
         };
         tracing::info!(
-            "{name}: the job had not started, and nothing was processed; a question to the brokers may take 15 s more"
+            "{name}: the job had not started, and nothing was processed; a question to the brokers may take 15 s more, and Ctrl-C \
+             again ends the process at once"
         );
+        if let Err(error) = end_at_next_ctrl_c() {
+            tracing::debug!(%error, "another Ctrl-C is not heard");
+        }
         None
     }
 
@@ -56,10 +60,30 @@ impl Signals {
             tracing::info!("{name}: taking a last checkpoint; Ctrl-C again ends the job at once");
             stopper.stop();
             self.interrupt.recv().await;
-            tracing::warn!(
-                "ended at once; what was not committed is processed again by the next start"
-            );
-            std::process::exit(INTERRUPTED);
+            end_at_once();
         })
     }
+}
+
+/// Listens on a runtime of its own: the program's has ended by then, but for the questions that it waits for.
+fn end_at_next_ctrl_c() -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let mut interrupt = {
+        let _of_this_runtime = runtime.enter();
+        signal(SignalKind::interrupt())?
+    };
+    std::thread::Builder::new()
+        .name("streams-signals".into())
+        .spawn(move || {
+            runtime.block_on(interrupt.recv());
+            end_at_once()
+        })?;
+    Ok(())
+}
+
+fn end_at_once() -> ! {
+    tracing::warn!("ended at once; what was not committed is processed again by the next start");
+    std::process::exit(INTERRUPTED);
 }

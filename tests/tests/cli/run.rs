@@ -1,5 +1,7 @@
 //! `run`: properties, brokers that are not there, and signals.
 
+use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -123,20 +125,37 @@ fn the_quick_start_runs_until_it_is_interrupted() {
     }
 }
 
+/// The recipe, which has connected with something that takes connections and never answers.
+fn waiting_for_its_cluster(directory: &Path) -> (Job, TcpListener) {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let servers = silent.local_addr().unwrap().to_string();
+    let mut command = recipe(&["run", "--bootstrap-servers", &servers, "--state-dir"]);
+    command.arg(directory.join("state"));
+    let job = Job::start(&command, &directory.join("log"));
+    silent.set_nonblocking(true).unwrap();
+    wait_until("it asks for the cluster", SOON, || silent.accept().is_ok());
+    (job, silent)
+}
+
+#[test]
+fn a_second_ctrl_c_ends_a_job_that_waits_for_its_cluster() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut job, _silent) = waiting_for_its_cluster(directory.path());
+    job.interrupt();
+    wait_until("it waits for its question", SOON, || {
+        job.log().contains("done: 0 records in")
+    });
+    assert_eq!(job.status(), None, "{}", job.log_tail());
+    job.interrupt();
+    let status = job.wait(Duration::from_secs(3));
+    assert_eq!(status.code(), Some(130), "{}", job.log_tail());
+}
+
 #[test]
 fn a_job_that_waits_for_its_cluster_can_be_interrupted() {
-    let directory = tempfile::tempdir().unwrap();
     for signal in [Job::interrupt, Job::terminate] {
-        // Takes connections and never answers.
-        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let servers = silent.local_addr().unwrap().to_string();
-        let mut command = recipe(&["run", "--bootstrap-servers", &servers, "--state-dir"]);
-        command.arg(directory.path().join("state"));
-        let log = directory.path().join("log");
-        let _ = std::fs::remove_file(&log);
-        let mut job = Job::start(&command, &log);
-        silent.set_nonblocking(true).unwrap();
-        wait_until("it asks for the cluster", SOON, || silent.accept().is_ok());
+        let directory = tempfile::tempdir().unwrap();
+        let (mut job, _silent) = waiting_for_its_cluster(directory.path());
         signal(&mut job);
         job.succeed(Duration::from_secs(10));
         assert!(
