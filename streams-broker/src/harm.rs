@@ -124,7 +124,8 @@ impl EmbeddedKafka {
     /// Restarts the broker: same port, same data, every connection cut.
     ///
     /// Topics, committed offsets and transactions are there again, as from Apache Kafka's logs: an open transaction is
-    /// still open, a stable group still has its members; a rebalance that was going on begins anew. Each partition was
+    /// still open, a stable group still has its members; a rebalance that was going on begins anew. Of each producer the
+    /// last batch alone is known again when it is repeated, and of each transactional id the last epoch. Each partition was
     /// without a leader for a while, so its leader's epoch rises by two: clients ask who leads, and whether what they have
     /// read is still there.
     ///

@@ -254,6 +254,7 @@ impl Log {
     /// The broker was restarted: the partition had no leader for a while.
     pub(crate) fn restarted(&mut self) {
         self.epochs.restarted(self.end);
+        self.producers.restarted();
     }
 
     /// A transactional batch has come, and is about to be verified: what comes later does not overtake it.

@@ -1,7 +1,7 @@
 //! What a partition knows of each producer: epoch, the last batches, the open transaction.
 //!
 //! Invariants: a producer's epoch never goes back; sequences have no gap within an epoch; of each producer the last
-//! five batches are remembered, since that many may be in flight and come again. Of a transactional producer nothing
+//! five batches are remembered, since that many may be in flight and come again; after a restart the last alone. Of a transactional producer nothing
 //! overtakes a batch that was refused before the transaction's first one was appended.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -239,6 +239,16 @@ impl Producers {
             producer.transaction_start.is_some() || producer.last_timestamp > until
         });
         self.lowest.retain(|_, lowest| lowest.at > until);
+    }
+
+    /// The broker was restarted. Apache Kafka's snapshot has of each producer its last batch alone, and nothing of what was
+    /// refused (`ProducerStateManager.writeSnapshot`).
+    pub(crate) fn restarted(&mut self) {
+        self.lowest.clear();
+        for producer in self.known.values_mut() {
+            let earlier = producer.recent.len().saturating_sub(1);
+            producer.recent.drain(..earlier);
+        }
     }
 
     /// Every producer that is known, by its id.
