@@ -4,11 +4,22 @@ use super::{Failure, InputRecord, Outcome};
 use crate::serde::{Deserializer, Serde};
 use crate::state::{GlobalId, GlobalState};
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Reads the topic of a global table into its store. Not a part of any task: whoever reads the topic calls it.
 pub(crate) trait GlobalReader: Send + Sync {
     fn process(&self, state: &GlobalState, input: InputRecord<'_>) -> Outcome;
+}
+
+/// Has a record processed by user code that may panic: that is a failure of the record, as in a task.
+pub(crate) fn process_global(
+    reader: &dyn GlobalReader,
+    state: &GlobalState,
+    input: InputRecord<'_>,
+) -> Outcome {
+    catch_unwind(AssertUnwindSafe(|| reader.process(state, input)))
+        .unwrap_or_else(|panic| Err(Box::new(Failure::of_panic(&*panic))))
 }
 
 pub(crate) struct TypedGlobalReader<K: ?Sized, V, KS, VS> {

@@ -49,7 +49,7 @@ pub(crate) use edge::{Edge, Next, NextChange, Process, ProcessChange};
 pub(crate) use error_policy::{Decision, Location, decide, decide_punctuation};
 pub(crate) use fixed_key::FixedKeyNode;
 pub(crate) use forwarding::Forwarding;
-pub(crate) use global::{GlobalReader, TypedGlobalReader};
+pub(crate) use global::{GlobalReader, TypedGlobalReader, process_global};
 pub(crate) use kept_table::{KeptTable, Update, later_of};
 pub(crate) use lifecycle::{Instance, Lifecycle, ProcessorFailure, ProcessorSpec};
 pub(crate) use partitioner::{StickyPartition, partition_for_key};

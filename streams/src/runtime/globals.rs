@@ -5,6 +5,7 @@
 //! their changelogs.
 
 use super::event::{Event, Listener};
+use super::failing::panic_text;
 use super::kept_positions::{KeptPosition, kept_positions, state_error};
 use super::patience::Patience;
 use super::shared::Shared;
@@ -16,12 +17,15 @@ use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::kafka::offsets::LogEnd;
 use crate::kafka::properties::Properties;
 use crate::kafka::reader::{PartitionReader, spoil_positions};
-use crate::processor::{Decision, GlobalReader, Headers, InputRecord, Location, decide};
+use crate::processor::{
+    Decision, GlobalReader, Headers, InputRecord, Location, decide, process_global,
+};
 use crate::state::{Backends, GlobalState, Reached};
 use crate::topology::Topology;
 use crate::{Error, Result};
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -250,7 +254,10 @@ impl Globals {
         let stop = Arc::clone(&shared.stop);
         let follow = move || {
             while !ended.load(Ordering::Relaxed) {
-                if let Err(error) = self.turn() {
+                let turn = catch_unwind(AssertUnwindSafe(|| self.turn()));
+                // Tables that nobody follows any more would be read for what they are not.
+                let turn = turn.unwrap_or_else(|panic| Err(Error::Panic(panic_text(&*panic))));
+                if let Err(error) = turn {
                     *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                     stop.ask();
                     return;
@@ -345,7 +352,7 @@ impl Globals {
             offset: message.offset(),
             headers: Headers::EMPTY,
         };
-        let Err(failure) = reader.process(&self.state, input) else {
+        let Err(failure) = process_global(&*reader, &self.state, input) else {
             return Ok(());
         };
         let at = Location {

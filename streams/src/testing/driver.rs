@@ -4,7 +4,7 @@ use super::checkpoints::Checkpoints;
 use super::{RawRecord, TestRecord};
 use crate::processor::{
     Decision, Failure, GlobalReader, InputRecord, Location, ProcessorFailure, SourceId, Task,
-    TaskId, decide, decide_punctuation, partition_for_key,
+    TaskId, decide, decide_punctuation, partition_for_key, process_global,
 };
 use crate::serde::{Serializer, TopicKey, TopicValue, Written};
 use crate::state::GlobalState;
@@ -374,7 +374,7 @@ impl TopologyTestDriver {
 
     fn process(&mut self, reader: &Reader, input: InputRecord<'_>) -> Result<(), Box<Failure>> {
         let (id, source) = match reader {
-            Reader::GlobalTable(reader) => return reader.process(&self.globals, input),
+            Reader::GlobalTable(reader) => return process_global(&**reader, &self.globals, input),
             Reader::Task(id, source) => (*id, *source),
         };
         let Some(task) = self.tasks.get_mut(&id) else {

@@ -3,9 +3,9 @@
 use rdkafka::admin::AdminOptions;
 use rdkafka::producer::BaseRecord;
 use rdkafka::{Offset, TopicPartitionList};
-use streams::ByType;
 use streams::prelude::*;
 use streams::runtime::Event;
+use streams::serde::SerdeError;
 use streams_broker::{ApiKey, ErrorCode, Fault};
 use streams_tests::{Sender, TestCluster, block_on, wait_until};
 
@@ -207,4 +207,64 @@ fn a_start_that_is_dropped_lets_go_of_the_tables() {
         handle.is_some()
     });
     job.stop(handle.unwrap());
+}
+
+/// Panics on one name.
+struct Touchy;
+
+impl Serde<String> for Touchy {
+    fn serialize(&self, name: &String, out: &mut Vec<u8>) -> Result<(), SerdeError> {
+        out.extend_from_slice(name.as_bytes());
+        Ok(())
+    }
+
+    fn deserialize(&self, bytes: &[u8]) -> Result<String, SerdeError> {
+        assert_ne!(bytes, b"Nowhere", "as it was told");
+        Ok(std::str::from_utf8(bytes)?.to_owned())
+    }
+}
+
+/// Names the airport of each record, of a table whose serde may panic.
+fn touchy_names(job: &Counting, airports: &str, policy: ErrorPolicy) -> Topology {
+    let builder = TopologyBuilder::new(&job.application);
+    builder.on_process_error(policy);
+    let airports = builder.global_table_with::<String, String>(airports, ByType, By(Touchy));
+    let flights: KStream<str, String> = builder.source(&job.input, ByType, ByType);
+    let named = flights.join_global(
+        &airports.named("airports"),
+        |_, code: &String| code.clone(),
+        |_, name: &String| name.clone(),
+    );
+    named.to(&job.output);
+    job.configured(&builder, |_| {})
+}
+
+#[test]
+fn a_row_that_its_serde_panics_on_ends_the_job_and_is_named() {
+    let job = Counting::new(1);
+    let airports = job.cluster.topic("airports", 1);
+    put(&job, &airports, &[("A1", "Airport 1")]);
+    let handle = job.start(touchy_names(&job, &airports, ErrorPolicy::Fail));
+    put(&job, &airports, &[("A2", "Nowhere")]);
+    let error = job.fail(handle);
+    let at = format!("{airports}-0");
+    for part in [at.as_str(), "offset 1", "as it was told"] {
+        assert!(error.contains(part), "{error}");
+    }
+    // Nor is it got past at the next start.
+    let error = job.try_start(touchy_names(&job, &airports, ErrorPolicy::Fail));
+    let error = error.map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("as it was told"), "{error}");
+}
+
+#[test]
+fn a_row_that_its_serde_panics_on_can_be_left_out() {
+    let job = Counting::new(1);
+    let airports = job.cluster.topic("airports", 1);
+    let rows = [("A1", "Airport 1"), ("A2", "Nowhere"), ("A3", "Airport 3")];
+    put(&job, &airports, &rows);
+    put(&job, &job.input, &[("one", "A2"), ("two", "A3")]);
+    job.run(touchy_names(&job, &airports, ErrorPolicy::Skip))
+        .unwrap();
+    assert_eq!(outputs(&job), ["Airport 3"]);
 }
