@@ -13,6 +13,7 @@ use std::time::Duration;
 pub(crate) enum Operation {
     Read,
     Write,
+    Delete,
 }
 
 impl Operation {
@@ -21,6 +22,7 @@ impl Operation {
         match self {
             Self::Read => "Read",
             Self::Write => "Write",
+            Self::Delete => "Delete",
         }
     }
 
@@ -28,6 +30,7 @@ impl Operation {
         let native = match self {
             Self::Read => sys::rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_READ,
             Self::Write => sys::rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_WRITE,
+            Self::Delete => sys::rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_DELETE,
         };
         native as i32
     }
@@ -50,7 +53,7 @@ impl Allowed {
     /// What is told beside an answer without an error. Who may see a topic or a group may at least describe it: that nothing
     /// is allowed is no answer.
     fn told(operations: &[i32]) -> Option<Self> {
-        let all = [Operation::Read, Operation::Write];
+        let all = [Operation::Read, Operation::Write, Operation::Delete];
         let allowed = all.into_iter().filter(|o| operations.contains(&o.native()));
         (!operations.is_empty()).then(|| Self(allowed.collect()))
     }

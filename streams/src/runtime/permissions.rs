@@ -20,15 +20,23 @@ struct Permissions {
     of_group: Option<Allowed>,
 }
 
-/// Checks the permissions on the job's group, its topics, and `internal`, the topics of its own that are there.
+/// The job's own topics.
+pub(super) struct OwnTopics {
+    /// Those that are there.
+    pub(super) there: Vec<String>,
+    /// Those from which it deletes what is processed.
+    pub(super) purged: BTreeSet<String>,
+}
+
+/// Checks the permissions on the job's group, its topics, and the topics of its own that are there.
 pub(super) async fn check(
     group: &str,
     properties: &Properties,
     report: &ClusterReport,
-    internal: Vec<String>,
+    own: &OwnTopics,
 ) -> Result<()> {
     let admin = Admin::new(properties)?;
-    let (group, needed) = (group.to_owned(), needed(report, internal));
+    let (group, needed) = (group.to_owned(), needed(report, own));
     let permissions = blocking(move || {
         let names: Vec<&str> = needed.keys().map(String::as_str).collect();
         let topics = admin.allowed_with_topics(&names, ANSWER_TIMEOUT);
@@ -50,17 +58,22 @@ pub(super) async fn check(
     }
 }
 
-fn needed(report: &ClusterReport, internal: Vec<String>) -> BTreeMap<String, BTreeSet<Operation>> {
+fn needed(report: &ClusterReport, own: &OwnTopics) -> BTreeMap<String, BTreeSet<Operation>> {
     let read = report.sources.keys().chain(report.global_tables.keys());
     let written = report.sinks.keys().chain(report.dead_letters.keys());
-    let read = read.cloned().chain(internal.iter().cloned());
-    let written = written.cloned().chain(internal.iter().cloned());
+    let read = read.chain(&own.there).cloned();
+    let written = written.chain(&own.there).cloned();
+    let purged = own.there.iter().filter(|topic| own.purged.contains(*topic));
     let mut needed: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for topic in read {
         needed.entry(topic).or_default().insert(Operation::Read);
     }
     for topic in written {
         needed.entry(topic).or_default().insert(Operation::Write);
+    }
+    for topic in purged {
+        let operations = needed.entry(topic.clone()).or_default();
+        operations.insert(Operation::Delete);
     }
     needed
 }
@@ -106,6 +119,37 @@ mod tests {
             topics: topics.iter().map(told).collect(),
             of_group,
         }
+    }
+
+    #[test]
+    fn only_what_is_purged_has_to_be_deleted_from() {
+        let report = ClusterReport {
+            brokers: 1,
+            sources: BTreeMap::from([("in".to_owned(), 1)]),
+            global_tables: BTreeMap::new(),
+            sinks: BTreeMap::new(),
+            dead_letters: BTreeMap::new(),
+            own_topics: Vec::new(),
+            tasks: 1,
+            message_limits: BTreeMap::new(),
+            transaction_max_timeout: None,
+            topics: BTreeMap::new(),
+            cluster_id: None,
+        };
+        let names = ["job-a-repartition", "job-b-changelog"].map(str::to_owned);
+        let own = OwnTopics {
+            there: names.to_vec(),
+            purged: ["job-a-repartition", "job-new-repartition"]
+                .map(str::to_owned)
+                .into(),
+        };
+        let needed = needed(&report, &own);
+        let deleted = needed
+            .iter()
+            .filter(|(_, o)| o.contains(&Operation::Delete));
+        let deleted: Vec<&str> = deleted.map(|(topic, _)| topic.as_str()).collect();
+        assert_eq!(deleted, ["job-a-repartition"]);
+        assert_eq!(needed.len(), 3);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::first_contact;
 use super::internal_topics::{self, OwnTopic, Verified};
 use super::output::{Delivery, Output};
 use super::patience::Patience;
-use super::permissions;
+use super::permissions::{self, OwnTopics};
 use super::source_changelogs;
 use super::stop::Stop;
 use super::user_topics::Topics;
@@ -137,7 +137,11 @@ pub(crate) async fn check_permissions(
     let internal = internal_topics::existing(topology, report)?;
     // First, since it waits for the group's coordinator; what the cluster tells has its remedy, so that it is told first.
     let committed = read_offsets(config, properties, report).await;
-    permissions::check(&config.application_id, properties, report, internal).await?;
+    let of_its_own = OwnTopics {
+        purged: topology.repartition_topics().map(str::to_owned).collect(),
+        there: internal,
+    };
+    permissions::check(&config.application_id, properties, report, &of_its_own).await?;
     committed?;
     match config.guarantee {
         Guarantee::ExactlyOnce => use_transactional_id(config, properties).await,
