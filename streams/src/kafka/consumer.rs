@@ -223,29 +223,34 @@ impl GroupConsumer {
         tracing::debug!(%error, "consumer");
         match error.remedy() {
             // It says so of a topic that it could not look up, for whatever reason, and looks it up again.
-            Remedy::Fail if error.is_no_topic() && !self.lacks_a_topic() => Ok(()),
+            Remedy::Fail if error.is_no_topic() => match self.lacking_topic() {
+                Some(topic) => {
+                    let what = format!("the topic `{topic}` is not there");
+                    Err(ClientError::new("reading records", error.code(), what))
+                }
+                None => Ok(()),
+            },
             Remedy::Fail | Remedy::Rejoin => Err(error),
             Remedy::Retry | Remedy::Abort | Remedy::Replace | Remedy::Reposition => Ok(()),
         }
     }
 
-    /// Whether the brokers say of a subscribed topic that there is none of that name.
-    fn lacks_a_topic(&self) -> bool {
-        let Ok(subscription) = self.client.subscription() else {
-            return false;
-        };
+    /// A subscribed topic of which the brokers say that there is none of that name.
+    fn lacking_topic(&self) -> Option<String> {
+        let subscription = self.client.subscription().ok()?;
         for subscribed in subscription.elements() {
-            let name = Some(subscribed.topic());
+            let name = subscribed.topic();
             // Who does not answer about one topic is not waited for again.
-            let Ok(answer) = self.client.fetch_metadata(name, LOOK_UP_TIMEOUT) else {
-                return false;
-            };
+            let answer = self
+                .client
+                .fetch_metadata(Some(name), LOOK_UP_TIMEOUT)
+                .ok()?;
             let mut errors = answer.topics().iter().filter_map(MetadataTopic::error);
             if errors.any(|error| says_no_topic(error.into())) {
-                return true;
+                return Some(name.to_owned());
             }
         }
-        false
+        None
     }
 
     /// Tells the client that the member is alive, in the midst of a batch: one that does not poll for longer than

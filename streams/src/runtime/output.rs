@@ -299,7 +299,7 @@ impl Output {
             Err(error) => return Err(self.cause_of(error)),
         }
         if let Some(written) = &mut self.open {
-            written.bytes += size(record);
+            written.bytes += size(record) + record.headers.bytes();
         }
         Ok(())
     }
@@ -458,6 +458,7 @@ impl Output {
     }
 }
 
+/// The bytes of key and value.
 #[inline]
 fn size(record: &StagedRecord<'_>) -> usize {
     record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len)

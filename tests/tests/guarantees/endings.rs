@@ -50,13 +50,13 @@ fn slow_user_code_cannot_let_a_transaction_time_out() {
     assert!(summary.checkpoints >= 3, "{summary:?}");
 }
 
-#[test]
-fn a_burst_that_brokers_take_on_slowly_cannot_let_a_transaction_time_out() {
+/// Copies what was produced while brokers take on a batch of 1 MB at the most each 200 ms, so that all of it takes longer than a
+/// transaction may.
+fn copy_slowly(produce: impl FnOnce(&mut Fixture<'_>)) {
     let kafka = EmbeddedKafka::start().unwrap();
     let cluster = TestCluster::on(&kafka);
     let mut fixture = Fixture::on(&cluster, 1);
-    fixture.produce_long(60_000, 500);
-    // At most a batch of 1 MB each, so all of it takes longer than a transaction may.
+    produce(&mut fixture);
     let slow = Fault::delay(ApiKey::Produce, Duration::from_millis(200));
     let slow = kafka.inject(slow.topic(&fixture.output));
     let builder = fixture.builder();
@@ -71,6 +71,16 @@ fn a_burst_that_brokers_take_on_slowly_cannot_let_a_transaction_time_out() {
     let events = fixture.events.lock().unwrap();
     assert_eq!(summary.recoveries, 0, "{events:?}");
     assert!(summary.checkpoints >= 3, "{summary:?}");
+}
+
+#[test]
+fn a_burst_that_brokers_take_on_slowly_cannot_let_a_transaction_time_out() {
+    copy_slowly(|fixture| fixture.produce_long(60_000, 500));
+}
+
+#[test]
+fn what_is_in_headers_cannot_let_a_transaction_time_out_either() {
+    copy_slowly(|fixture| fixture.produce_with_headers(60_000, 500));
 }
 
 #[test]

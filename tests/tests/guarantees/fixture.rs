@@ -2,6 +2,8 @@
 
 use rdkafka::admin::AdminOptions;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::BaseRecord;
 use rdkafka::{Offset, TopicPartitionList};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -134,6 +136,23 @@ impl<'a> Fixture<'a> {
         let sender = Sender::new(self.cluster, &[]);
         for number in self.produced..self.produced + count {
             sender.text(&self.input, 0, &format!("{number:0bytes$}"));
+        }
+        sender.flush();
+        self.produced += count;
+    }
+
+    /// Writes `count` records with so many bytes of headers, each with another value, to partition 0.
+    pub(crate) fn produce_with_headers(&mut self, count: usize, bytes: usize) {
+        let sender = Sender::new(self.cluster, &[]);
+        let long = vec![b'h'; bytes];
+        for number in self.produced..self.produced + count {
+            let header = Header {
+                key: "long",
+                value: Some(&long),
+            };
+            let record = BaseRecord::<(), str>::to(&self.input).partition(0);
+            let record = record.headers(OwnedHeaders::new().insert(header));
+            sender.send(record.payload(&number.to_string()));
         }
         sender.flush();
         self.produced += count;

@@ -28,3 +28,16 @@ fn a_topic_without_a_leader_at_the_start_is_read_when_it_has_one() {
     Oracle::exactly_once(&fixture.inputs(), &fixture.outputs());
     assert_eq!(summary.recoveries, 0);
 }
+
+#[test]
+fn a_source_topic_that_is_deleted_is_named() {
+    let mut fixture = Fixture::new(1);
+    fixture.produce(1, 10);
+    let topology = fixture.mapping(&fixture.builder(), str::to_owned);
+    let handle = fixture.start(topology);
+    wait_until("it is copied", SOON, || fixture.outputs().len() >= 10);
+    fixture.cluster.delete_topic(&fixture.input).unwrap();
+    let error = fixture.runtime.block_on(handle.join()).unwrap_err();
+    let expected = format!("the topic `{}` is not there", fixture.input);
+    assert!(error.to_string().contains(&expected), "{error}");
+}
