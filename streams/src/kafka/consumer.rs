@@ -5,7 +5,7 @@ use super::batch::{self, Batch, Queue};
 use super::closing;
 use super::error::{ClientError, Remedy, says_no_topic};
 use super::lists;
-use super::offsets::{LogEnd, committed, list_offsets};
+use super::offsets::{CommittedOffsets, LogEnd, committed, list_offsets};
 use super::properties::{ConsumerSettings, Properties};
 use rdkafka::Message as _;
 use rdkafka::TopicPartitionList;
@@ -364,7 +364,7 @@ impl GroupConsumer {
         &self,
         partitions: &[TopicPartition],
         timeout: Duration,
-    ) -> Result<Vec<(TopicPartition, i64)>, ClientError> {
+    ) -> Result<CommittedOffsets, ClientError> {
         committed(&self.client, partitions, timeout)
     }
 
@@ -433,9 +433,13 @@ impl GroupConsumer {
     }
 
     /// Commits offsets outside of a transaction (at-least-once).
-    pub(crate) fn commit(&self, offsets: &[(TopicPartition, i64)]) -> Result<(), ClientError> {
+    pub(crate) fn commit(
+        &self,
+        offsets: &[(TopicPartition, i64)],
+        times: &[(TopicPartition, i64)],
+    ) -> Result<(), ClientError> {
         self.client
-            .commit(&lists::of_offsets(offsets)?, CommitMode::Sync)
+            .commit(&lists::of_commits(offsets, times)?, CommitMode::Sync)
             .map_err(|e| ClientError::from_kafka("committing offsets", &e))
     }
 

@@ -2,6 +2,7 @@
 
 use super::TopicPartition;
 use super::error::{ClientError, code_of};
+use super::offset_metadata;
 use rdkafka::bindings as sys;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
@@ -27,6 +28,47 @@ pub(super) fn of_offsets(
             .map_err(|e| ClientError::from_kafka("naming offsets", &e))?;
     }
     Ok(list)
+}
+
+/// Partitions, each with an offset to be committed, and the stream time that goes with it where there is one.
+pub(super) fn of_commits(
+    offsets: &[(TopicPartition, i64)],
+    times: &[(TopicPartition, i64)],
+) -> Result<TopicPartitionList, ClientError> {
+    let list = of_offsets(offsets)?;
+    for mut element in list.elements() {
+        let is_of = |(p, _): &&(TopicPartition, i64)| {
+            p.partition == element.partition() && *p.topic == *element.topic()
+        };
+        if let Some((_, time)) = times.iter().find(is_of) {
+            element.set_metadata(offset_metadata::encode(*time));
+        }
+    }
+    Ok(list)
+}
+
+/// The stream times that were committed with the offsets of a list.
+///
+/// Read past rdkafka's own accessor: another client may have committed what is no text.
+pub(super) fn times_of(list: &TopicPartitionList) -> Vec<(TopicPartition, i64)> {
+    let native = list.ptr();
+    let time = |at: usize| {
+        // SAFETY: the list is alive and borrowed, and `at` is below its count; its metadata, where it has some, are so many
+        // bytes, which belong to the element.
+        let metadata = unsafe {
+            let element: *const sys::rd_kafka_topic_partition_t = (*native).elems.add(at);
+            let (metadata, size) = ((*element).metadata, (*element).metadata_size);
+            match metadata.is_null() {
+                true => &[],
+                false => std::slice::from_raw_parts(metadata.cast::<u8>().cast_const(), size),
+            }
+        };
+        offset_metadata::decode(metadata)
+    };
+    let partitions = partitions_of(list).into_iter().enumerate();
+    partitions
+        .filter_map(|(at, partition)| Some((partition, time(at)?)))
+        .collect()
 }
 
 /// The partitions of a list.
@@ -119,6 +161,18 @@ mod tests {
             Some(&(TopicPartition::new("b", 1), 8))
         );
         check("testing", &list).unwrap();
+    }
+
+    #[test]
+    fn stream_times_go_along_and_other_metadata_are_left_alone() {
+        let offsets = ["a", "b", "c"].map(|topic| (TopicPartition::new(topic, 0), 7));
+        let times = [(TopicPartition::new("b", 0), 1_000)];
+        let list = of_commits(&offsets, &times).unwrap();
+        if let Some(other) = list.elements().last_mut() {
+            other.set_metadata("of another client");
+        }
+        assert_eq!(offsets_of(&list), offsets);
+        assert_eq!(times_of(&list), times);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! * [`batch`]: records read many at a time from one private queue;
 //! * [`reader`]: partitions read from given offsets, outside of the group;
 //! * [`offsets`]: where logs begin and end;
+//! * `offset_metadata`: what is committed with an offset;
 //! * `lists`: partitions and offsets, there and back;
 //! * `log`: what librdkafka logs;
 //! * [`producer`]: transactional and idempotent producers;
@@ -35,6 +36,7 @@ pub(crate) mod consumer;
 pub(crate) mod error;
 mod lists;
 mod log;
+mod offset_metadata;
 pub(crate) mod offsets;
 pub(crate) mod producer;
 pub(crate) mod properties;

@@ -111,12 +111,20 @@ const HELD: &str = "either the group's coordinator does not answer, or an open t
                     after its timeout was left behind by a broker: `kafka-transactions.sh find-hanging --broker-id <id> \
                     --max-transaction-timeout <minutes>` finds it, and `abort` ends it";
 
+/// What a group has committed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CommittedOffsets {
+    pub(crate) offsets: Vec<(TopicPartition, i64)>,
+    /// The stream times of the tasks that have committed them.
+    pub(crate) times: Vec<(TopicPartition, i64)>,
+}
+
 /// The group's committed offsets; waits for transactions that are being completed.
 pub(super) fn committed<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     partitions: &[TopicPartition],
     timeout: Duration,
-) -> Result<Vec<(TopicPartition, i64)>, ClientError> {
+) -> Result<CommittedOffsets, ClientError> {
     let doing = "asking for committed offsets";
     let committed = client
         .committed_offsets(lists::of_partitions(partitions), timeout)
@@ -128,5 +136,8 @@ pub(super) fn committed<C: ConsumerContext>(
         })?;
     // An error of one partition must not be taken for "nothing committed": its records would be processed again.
     lists::check(doing, &committed)?;
-    Ok(lists::offsets_of(&committed))
+    Ok(CommittedOffsets {
+        offsets: lists::offsets_of(&committed),
+        times: lists::times_of(&committed),
+    })
 }

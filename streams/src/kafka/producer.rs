@@ -304,11 +304,12 @@ impl Producer {
     pub(crate) fn send_offsets(
         &self,
         offsets: &[(TopicPartition, i64)],
+        times: &[(TopicPartition, i64)],
         group: &GroupMetadata,
         timeout: Duration,
     ) -> Result<(), ClientError> {
         self.client
-            .send_offsets_to_transaction(&lists::of_offsets(offsets)?, group, timeout)
+            .send_offsets_to_transaction(&lists::of_commits(offsets, times)?, group, timeout)
             .map_err(|e| ClientError::from_kafka("sending offsets to the transaction", &e))
     }
 

@@ -131,6 +131,6 @@ impl PartitionReader {
         partitions: &[TopicPartition],
         timeout: Duration,
     ) -> Result<Vec<(TopicPartition, i64)>, ClientError> {
-        committed(&self.client, partitions, timeout)
+        Ok(committed(&self.client, partitions, timeout)?.offsets)
     }
 }

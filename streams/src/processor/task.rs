@@ -92,6 +92,11 @@ impl Task {
         self.cx.stream_time()
     }
 
+    /// Moves the stream's time on to this one, unless it is there.
+    pub(crate) fn observe(&mut self, timestamp: i64) {
+        self.cx.observe(timestamp);
+    }
+
     /// Has the task look global tables up here.
     pub(crate) fn with_globals(mut self, globals: Arc<GlobalState>) -> Self {
         self.cx.set_globals(globals);

@@ -74,7 +74,7 @@ impl Bound {
         let admin = Admin::new(properties)?;
         let ends = admin.log_offsets(&self.repartitions, LogEnd::Last, OFFSETS_TIMEOUT)?;
         let committed = consumer.committed(&self.repartitions, OFFSETS_TIMEOUT)?;
-        let committed: HashMap<_, _> = committed.into_iter().collect();
+        let committed: HashMap<_, _> = committed.offsets.into_iter().collect();
         let ends = self.repartitions.iter().cloned().zip(ends);
         let unread =
             ends.filter(|(partition, end)| *end > committed.get(partition).copied().unwrap_or(0));

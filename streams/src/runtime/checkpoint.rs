@@ -75,11 +75,12 @@ impl Work {
         match self.output.delivery() {
             Delivery::ExactlyOnce { .. } => {
                 let committer = consumer.committer()?;
-                self.output.commit(&advance.offsets, &committer)
+                self.output
+                    .commit(&advance.offsets, &advance.times, &committer)
             }
             Delivery::AtLeastOnce => {
                 if !advance.offsets.is_empty() {
-                    consumer.commit(&advance.offsets)?;
+                    consumer.commit(&advance.offsets, &advance.times)?;
                 }
                 self.output.committed_without_transaction();
                 Ok(())

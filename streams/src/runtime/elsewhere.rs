@@ -56,7 +56,7 @@ impl StreamThread {
             .iter()
             .map(|(partition, _)| partition.clone())
             .collect();
-        let committed = self.committed(&partitions)?;
+        let committed = self.committed(&partitions)?.offsets;
         bound.reached(&committed);
         let behind = committed.into_iter().filter_map(|(partition, from)| {
             let end = open.iter().find(|(p, _)| *p == partition)?.1;

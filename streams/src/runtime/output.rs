@@ -373,14 +373,15 @@ impl Output {
         patience.repeat(|wait| self.producer.flush(wait))
     }
 
-    /// Commits the open transaction together with the offsets of its inputs.
+    /// Commits the open transaction together with the offsets of its inputs, and the stream times of their tasks.
     pub(crate) fn commit(
         &mut self,
         offsets: &[(TopicPartition, i64)],
+        times: &[(TopicPartition, i64)],
         group: &GroupMetadata,
     ) -> Result<(), ClientError> {
         let patience = self.patience();
-        patience.repeat(|wait| self.producer.send_offsets(offsets, group, wait))?;
+        patience.repeat(|wait| self.producer.send_offsets(offsets, times, group, wait))?;
         pass(FailPoint::AfterOffsets);
         let patience = self.patience();
         patience.repeat(|wait| self.producer.commit_transaction(wait))?;

@@ -1,6 +1,6 @@
 //! How far the inputs are: what a checkpoint commits.
 
-use super::tasks::{Input, Tasks, offset_of};
+use super::tasks::{Input, Phase, Tasks, offset_of};
 use crate::kafka::TopicPartition;
 
 /// Which offsets a checkpoint commits.
@@ -16,6 +16,8 @@ pub(crate) enum Progress {
 #[derive(Debug, Default)]
 pub(crate) struct Advance {
     pub(crate) offsets: Vec<(TopicPartition, i64)>,
+    /// The stream times of the tasks whose inputs these are: whoever goes on there goes on at that time.
+    pub(crate) times: Vec<(TopicPartition, i64)>,
     pub(crate) records: Vec<(TopicPartition, i64)>,
 }
 
@@ -60,7 +62,19 @@ impl Tasks {
             }
         }
         self.name_punctuated(&mut advance);
+        advance.times = self.times_of(&advance.offsets);
         advance
+    }
+
+    fn times_of(&self, offsets: &[(TopicPartition, i64)]) -> Vec<(TopicPartition, i64)> {
+        let time = |(partition, _): &(TopicPartition, i64)| {
+            let input = self.inputs.iter().find(|i| i.partition == *partition)?;
+            let Phase::Running(task) = &self.active.get(input.task)?.phase else {
+                return None;
+            };
+            Some((partition.clone(), task.stream_time()?))
+        };
+        offsets.iter().filter_map(time).collect()
     }
 
     /// Only offsets have the group refuse a member that is none any more. So a task that has written without having read
@@ -114,6 +128,7 @@ impl Tasks {
         for input in &mut self.inputs {
             input.records = 0;
             input.committed = offset_of(&input.partition, &advance.offsets).or(input.committed);
+            input.time = offset_of(&input.partition, &advance.times).or(input.time);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::config::OffsetReset;
 use crate::kafka::TopicPartition;
 use crate::kafka::consumer::Rebalance;
 use crate::kafka::error::{ClientError, Remedy};
-use crate::kafka::offsets::LogEnd;
+use crate::kafka::offsets::{CommittedOffsets, LogEnd};
 
 impl StreamThread {
     /// Answers what the group asks for. What cannot be answered now is asked again: librdkafka waits for each answer.
@@ -62,9 +62,10 @@ impl StreamThread {
         // Before anything that may take long: the group may deal anew meanwhile.
         let owner = self.consumer.group_metadata()?;
         let committed = self.committed(partitions)?;
-        let starts = self.starts(partitions, &committed)?;
+        let starts = self.starts(partitions, &committed.offsets)?;
         self.consumer.assign(&starts, owner)?;
-        self.work.tasks.add(&starts, &committed);
+        self.work.tasks.add(&starts, &committed.offsets);
+        self.work.tasks.go_on_at(&committed.times);
         self.work
             .tasks
             .mark_stale(partitions, &self.consumer.positions()?);
@@ -136,7 +137,7 @@ impl StreamThread {
     pub(super) fn committed(
         &self,
         partitions: &[TopicPartition],
-    ) -> Result<Vec<(TopicPartition, i64)>, ClientError> {
+    ) -> Result<CommittedOffsets, ClientError> {
         Patience::new(OFFSETS_LIMIT, &self.work.shared.stop)
             .repeat(|wait| self.consumer.committed(partitions, wait))
     }

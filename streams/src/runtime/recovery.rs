@@ -179,13 +179,14 @@ impl StreamThread {
             return Ok(());
         }
         let committed = self.committed(&partitions)?;
-        let starts = self.restarts(&committed);
+        let starts = self.restarts(&committed.offsets);
         if let Some(bound) = &self.work.shared.bound {
             bound.reached(&starts);
         }
         Patience::new(OFFSETS_LIMIT, &self.work.shared.stop)
             .repeat(|wait| self.consumer.seek(&starts, wait))?;
-        let had_state = self.work.tasks.restart(&starts, &committed);
+        let had_state = self.work.tasks.restart(&starts, &committed.offsets);
+        self.work.tasks.go_on_at(&committed.times);
         self.lay_down(had_state);
         self.work
             .tasks
@@ -209,7 +210,7 @@ impl StreamThread {
     /// the offset reset says where to go on, as in Kafka Streams. An offset beyond the end belongs to another log.
     fn starts_within_the_logs(&self) -> Result<Vec<(TopicPartition, i64)>, Interrupt> {
         let partitions = self.work.tasks.partitions();
-        let mut starts = self.restarts(&self.committed(&partitions)?);
+        let mut starts = self.restarts(&self.committed(&partitions)?.offsets);
         let first = self.log_ends(&partitions, LogEnd::First)?;
         let last = self.log_ends(&partitions, LogEnd::Last)?;
         for (partition, offset) in &mut starts {

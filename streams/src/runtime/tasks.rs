@@ -60,6 +60,8 @@ pub(crate) struct Input {
     pub(super) committed: Option<i64>,
     /// The group's committed offset when the input began here or anew; `None` while there is none.
     pub(super) processed: Option<i64>,
+    /// The stream time that was committed for it last.
+    pub(super) time: Option<i64>,
 }
 
 impl Input {
@@ -162,6 +164,7 @@ impl Tasks {
                 records: 0,
                 committed: None,
                 processed: offset_of(partition, committed),
+                time: None,
             });
         }
         self.last = None;
@@ -191,8 +194,27 @@ impl Tasks {
         }
     }
 
+    /// Tells the stream times that the group has committed. A task goes on at the largest one of its inputs, wherever and
+    /// after whatever it does (`org.apache.kafka.streams.processor.internals.StreamTask#initializeTaskTime`).
+    pub(crate) fn go_on_at(&mut self, times: &[(TopicPartition, i64)]) {
+        for input in &mut self.inputs {
+            let Some(time) = offset_of(&input.partition, times) else {
+                continue;
+            };
+            input.time = Some(time);
+            let task = self.active.get_mut(input.task);
+            if let Some(task) = task.and_then(ActiveTask::running) {
+                task.observe(time);
+            }
+        }
+    }
+
     /// The phase of a task that has all it needs.
-    pub(crate) fn running_task(&self, task: Task) -> Phase {
+    pub(crate) fn running_task(&self, mut task: Task) -> Phase {
+        let id = task.id();
+        let is_of_it = |i: &&Input| self.active.get(i.task).is_some_and(|t| t.id == id);
+        let times = self.inputs.iter().filter(is_of_it).filter_map(|i| i.time);
+        times.for_each(|time| task.observe(time));
         Phase::Running(Box::new(task.with_globals(self.globals.clone())))
     }
 
@@ -453,6 +475,29 @@ mod tests {
         assert_eq!(advance.offsets, [(partition("in"), 0)]);
         tasks.committed(&advance);
         assert!(tasks.advance(Progress::Records, &[]).offsets.is_empty());
+    }
+
+    fn stream_time(tasks: &mut Tasks) -> Option<i64> {
+        let (_, active) = tasks.input_mut(0).unwrap();
+        active.running().and_then(|task| task.stream_time())
+    }
+
+    #[test]
+    fn a_task_goes_on_at_the_stream_time_that_is_committed_with_its_offset() {
+        let mut tasks = tasks();
+        let (_, active) = tasks.input_mut(0).unwrap();
+        active.running().unwrap().observe(1_000);
+        process(&mut tasks, 4);
+        let advance = tasks.advance(Progress::Records, &[]);
+        assert_eq!(advance.times, [(partition("in"), 1_000)]);
+        tasks.go_on_at(&advance.times);
+        let (_, active) = tasks.input_mut(0).unwrap();
+        active.running().unwrap().observe(2_000);
+        // What was not committed is forgotten, as it comes again.
+        let _ = tasks.restart(&[(partition("in"), 5)], &[]);
+        assert_eq!(stream_time(&mut tasks), Some(1_000));
+        tasks.go_on_at(&[(partition("in"), 1_500)]);
+        assert_eq!(stream_time(&mut tasks), Some(1_500));
     }
 
     #[test]

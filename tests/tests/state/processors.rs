@@ -1,11 +1,13 @@
 //! Processors on Kafka: their stores outlive restarts, and punctuators write in the transaction.
 
 use rdkafka::admin::{AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::producer::BaseRecord;
 use std::time::Duration;
 use streams::prelude::*;
-use streams_tests::block_on;
+use streams_broker::{ApiKey, ErrorCode, Fault};
+use streams_tests::{ReadRecord, Sender, block_on};
 
-use crate::fixture::Counting;
+use crate::fixture::{Counting, SOON, broker};
 
 /// Counts in a store, and tells the sum of all counts by the wall clock.
 struct Count(KeyValueStore<str, i64>);
@@ -111,4 +113,70 @@ fn the_limit_of_a_changelog_is_its_own() {
     for part in ["`counts`", "\"kkkk", &changelog, "at most 100 "] {
         assert!(error.contains(part), "{part}: {error}");
     }
+}
+
+/// Tells the stream's time with each record.
+struct StreamTime;
+
+impl Processor<str, str> for StreamTime {
+    type KeyOut = str;
+    type ValueOut = i64;
+
+    fn process(
+        &mut self,
+        record: Record<'_, str, str>,
+        cx: &mut ProcessorContext<'_, str, i64>,
+    ) -> Outcome {
+        let time = cx.stream_time();
+        cx.forward(record.with_value(&time))
+    }
+}
+
+fn send_at(job: &Counting, timestamp: i64) {
+    let sender = Sender::new(job.cluster, &[]);
+    let record = BaseRecord::to(&job.input).timestamp(timestamp);
+    sender.send(record.key("key").payload("value"));
+    sender.flush();
+}
+
+fn told_times(job: &Counting) -> Vec<i64> {
+    let outputs = job.cluster.read_committed(&job.output);
+    let time = |record: &ReadRecord| {
+        let value = record.value.as_deref().unwrap();
+        i64::from_be_bytes(value.try_into().unwrap())
+    };
+    outputs.iter().map(time).collect()
+}
+
+#[test]
+fn the_streams_time_does_not_go_back_at_a_restart() {
+    let job = Counting::new(1);
+    for timestamp in [1_000, 2_000, 500] {
+        send_at(&job, timestamp);
+        let builder = TopologyBuilder::new(&job.application);
+        let input = builder.stream::<str, str>(&job.input);
+        input.process(|| StreamTime).to(&job.output);
+        job.run(job.configured(&builder, |_| ())).unwrap();
+    }
+    assert_eq!(told_times(&job), [1_000, 2_000, 2_000]);
+}
+
+#[test]
+fn the_streams_time_does_not_go_back_with_an_aborted_transaction() {
+    let (kafka, cluster) = broker();
+    let job = Counting::on(cluster, 1);
+    let builder = TopologyBuilder::new(&job.application);
+    let store = builder.store(Stores::key_value::<str, i64>("store"));
+    let input = builder.stream::<str, str>(&job.input);
+    input.process_with(&store, |_| StreamTime).to(&job.output);
+    let running = job.start(job.configured(&builder, |_| ()));
+    send_at(&job, 2_000);
+    job.wait_until_counted();
+    let stale = Fault::fail(ApiKey::TxnOffsetCommit, ErrorCode::IllegalGeneration);
+    let failed = kafka.inject(stale.first(1));
+    send_at(&job, 500);
+    assert!(failed.wait_until_struck(1, SOON));
+    job.wait_until_counted();
+    assert!(job.stop(running).recoveries > 0);
+    assert_eq!(told_times(&job), [2_000, 2_000]);
 }
