@@ -15,4 +15,5 @@ mod record_cache;
 mod repartition;
 mod restoring;
 mod source_changelogs;
+mod timed_stores;
 mod versioned;
