@@ -2,7 +2,8 @@
 //!
 //! `cargo run --example flight_delays` starts an embedded Kafka, fills it with the flights, runs the job on it and prints what
 //! came out. `cargo run --example flight_delays -- run --bootstrap-servers HOST:PORT` runs it on a cluster.
-//! `-- --lines flights=flights.csv` takes another file of the same columns, such as that of the whole year.
+//! `-- --lines flights=flights.csv` takes another file of the same columns, such as that of the whole year, and
+//! `--lines weather=weather.csv` the weather of it.
 
 use flate2::read::GzDecoder;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,14 @@ impl Delay {
     fn average(&self) -> f64 {
         self.minutes as f64 / self.flights.max(1) as f64
     }
+}
+
+/// The delays of the flights from an airport.
+#[derive(Clone, Serialize, Deserialize, Json)]
+struct AirportDelay {
+    airport: String,
+    #[serde(flatten)]
+    delay: Delay,
 }
 
 /// How many late flights an airline had.
@@ -135,11 +144,12 @@ impl Serde<Flight> for FlightRow {
 fn flight_delays(
     #[source(topic = "flights", value = FlightRow)] flights: KStream<String, Flight>,
     #[table(topic = "airlines")] airlines: KTable<String, String>,
+    #[table(topic = "airports")] airports: KTable<String, String>,
     #[table(topic = "weather")] weather: KTable<String, String>,
     late_after: Duration,
 ) -> (
     KTable<String, LateFlights>,
-    KTable<String, Delay>,
+    KTable<String, AirportDelay>,
     KTable<String, Delay>,
 ) {
     let late_after = late_after.as_secs() as i64 / 60;
@@ -155,6 +165,10 @@ fn flight_delays(
     let by_origin = left
         .group_by(|_, flight| flight.origin.clone())
         .aggregate(Delay::default, |_, flight, delay: Delay| delay.with(flight));
+    let by_airport = by_origin.join(&airports, |delay, airport| AirportDelay {
+        airport: airport.clone(),
+        delay: delay.clone(),
+    });
 
     let by_hour = left
         .group_by(|_, flight| format!("{} {}", flight.origin, flight.hour))
@@ -170,7 +184,7 @@ fn flight_delays(
             |_, hour, total: Delay| total.and(hour),
             |_, hour, total: Delay| total.without(hour),
         );
-    (late_flights, by_origin, by_weather)
+    (late_flights, by_airport, by_weather)
 }
 
 /// A sample's file: compressed, with a line of names first.
@@ -196,25 +210,31 @@ fn airlines() -> Vec<RawRecord> {
     pairs.map(|(carrier, name)| record(carrier, name)).collect()
 }
 
-/// By airport and hour: whether it rained, and how strong the wind was, in miles an hour.
-fn weather() -> std::io::Result<Vec<RawRecord>> {
-    let hour = |row: &String| {
-        let columns: Vec<&str> = row.split(',').collect();
-        let (origin, hour) = (columns.first()?, columns.get(14)?);
-        let number = |column: usize| columns.get(column)?.parse::<f64>().ok();
-        let rain = if number(11)? > 0.0 {
-            "rain or snow"
-        } else {
-            "dry"
-        };
-        let wind = if number(9)? > 15.0 { "windy" } else { "calm" };
-        Some(record(
-            &format!("{origin} {hour}"),
-            &format!("{rain}, {wind}"),
-        ))
+fn airports() -> std::io::Result<Vec<RawRecord>> {
+    let rows = rows(include_bytes!("data/airports.csv.gz"))?;
+    let airport = |row: &String| {
+        let mut columns = row.split(',');
+        Some(record(columns.next()?, columns.next()?))
     };
-    let rows = rows(include_bytes!("data/weather-2013-01.csv.gz"))?;
-    Ok(rows.iter().filter_map(hour).collect())
+    Ok(rows.iter().filter_map(airport).collect())
+}
+
+/// By airport and hour: whether it rained, and how strong the wind was, in miles an hour. The line with the columns' names has
+/// no numbers.
+fn weather(row: &str) -> Option<RawRecord> {
+    let columns: Vec<&str> = row.split(',').collect();
+    let (origin, hour) = (columns.first()?, columns.get(14)?);
+    let number = |column: usize| columns.get(column)?.parse::<f64>().ok();
+    let rain = if number(11)? > 0.0 {
+        "rain or snow"
+    } else {
+        "dry"
+    };
+    let wind = if number(9)? > 15.0 { "windy" } else { "calm" };
+    Some(record(
+        &format!("{origin} {hour}"),
+        &format!("{rain}, {wind}"),
+    ))
 }
 
 fn late_flights(mut airlines: Vec<(String, LateFlights)>) -> String {
@@ -225,32 +245,35 @@ fn late_flights(mut airlines: Vec<(String, LateFlights)>) -> String {
     format!("Flights more than 15 minutes late, by airline\n{lines}")
 }
 
-fn delays(heading: &'static str) -> impl FnOnce(Vec<(String, Delay)>) -> String + Send {
-    let line = |(key, delay): &(String, Delay)| {
-        format!(
-            "{:>6.1} min  {:<20} {:>6} flights\n",
-            delay.average(),
-            key,
-            delay.flights
-        )
-    };
-    move |rows| format!("{heading}\n{}", rows.iter().map(line).collect::<String>())
+fn line(of: &str, delay: &Delay) -> String {
+    let (average, flights) = (delay.average(), delay.flights);
+    format!("{average:>6.1} min  {of:<20} {flights:>6} flights\n")
+}
+
+fn airport_delays(airports: Vec<(String, AirportDelay)>) -> String {
+    let line = |(_, from): &(String, AirportDelay)| line(&from.airport, &from.delay);
+    let lines: String = airports.iter().map(line).collect();
+    format!("Average delay, by airport\n{lines}")
+}
+
+fn weather_delays(skies: Vec<(String, Delay)>) -> String {
+    let lines: String = skies.iter().map(|(sky, delay)| line(sky, delay)).collect();
+    format!("Average delay, by the weather of the hour\n{lines}")
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let late_after = Duration::from_secs(15 * 60);
     let flights = rows(include_bytes!("data/flights-2013-01.csv.gz"))?;
+    let hours = rows(include_bytes!("data/weather-2013-01.csv.gz"))?;
     streams::cli::Cli::new(flight_delays(late_after))
         .records("airlines", airlines())
-        .records("weather", weather()?)
+        .records("airports", airports()?)
+        .lines("weather", hours, weather)
         .lines("flights", flights, flight)
         .show("late-flights", late_flights)
-        .show("delay-by-origin", delays("Average delay, by airport"))
-        .show(
-            "delay-by-weather",
-            delays("Average delay, by the weather of the hour"),
-        )
+        .show("delay-by-origin", airport_delays)
+        .show("delay-by-weather", weather_delays)
         .run()
         .await?;
     Ok(())

@@ -11,6 +11,7 @@ use crate::{CopyJob, Random, ReadRecord, Sender, TestCluster};
 const APPLICATION_ID: &str = "flight-delays";
 const FLIGHTS: &str = "flights";
 const AIRLINES: &str = "airlines";
+const AIRPORTS: &str = "airports";
 const WEATHER: &str = "weather";
 const LATE_FLIGHTS: &str = "late-flights";
 const DELAY_BY_ORIGIN: &str = "delay-by-origin";
@@ -34,6 +35,7 @@ pub(super) fn job<'a>(cluster: &'a TestCluster, program: &'a Path, partitions: i
     for topic in [
         FLIGHTS,
         AIRLINES,
+        AIRPORTS,
         WEATHER,
         LATE_FLIGHTS,
         DELAY_BY_ORIGIN,
@@ -47,6 +49,9 @@ pub(super) fn job<'a>(cluster: &'a TestCluster, program: &'a Path, partitions: i
     for carrier in 0..CARRIERS {
         let (carrier, name) = (format!("C{carrier}"), format!("Airline {carrier}"));
         sender.send(BaseRecord::to(AIRLINES).key(&carrier).payload(&name));
+    }
+    for origin in ORIGINS {
+        sender.send(BaseRecord::to(AIRPORTS).key(origin).payload(origin));
     }
     for (hour, origin) in (0..HOURS).flat_map(|hour| ORIGINS.map(|origin| (hour, origin))) {
         let (key, sky) = (format!("{origin} h{hour}"), sky(origin, hour));
