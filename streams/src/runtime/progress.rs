@@ -1,6 +1,6 @@
 //! How far the inputs are: what a checkpoint commits.
 
-use super::tasks::{Input, Phase, Tasks, offset_of};
+use super::tasks::{ActiveTask, Input, Phase, Tasks, offset_of};
 use crate::kafka::TopicPartition;
 
 /// Which offsets a checkpoint commits.
@@ -34,6 +34,21 @@ impl Tasks {
             .filter(|i| partitions.contains(&i.partition))
         {
             input.stale_position = offset_of(&input.partition, positions);
+        }
+    }
+
+    /// Tells the stream times that the group has committed. A task goes on at the largest one of its inputs, wherever and
+    /// after whatever it does (`org.apache.kafka.streams.processor.internals.StreamTask#initializeTaskTime`).
+    pub(crate) fn go_on_at(&mut self, times: &[(TopicPartition, i64)]) {
+        for input in &mut self.inputs {
+            let Some(time) = offset_of(&input.partition, times) else {
+                continue;
+            };
+            input.time = Some(time);
+            let task = self.active.get_mut(input.task);
+            if let Some(task) = task.and_then(ActiveTask::running) {
+                task.observe(time);
+            }
         }
     }
 

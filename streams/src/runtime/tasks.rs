@@ -194,21 +194,6 @@ impl Tasks {
         }
     }
 
-    /// Tells the stream times that the group has committed. A task goes on at the largest one of its inputs, wherever and
-    /// after whatever it does (`org.apache.kafka.streams.processor.internals.StreamTask#initializeTaskTime`).
-    pub(crate) fn go_on_at(&mut self, times: &[(TopicPartition, i64)]) {
-        for input in &mut self.inputs {
-            let Some(time) = offset_of(&input.partition, times) else {
-                continue;
-            };
-            input.time = Some(time);
-            let task = self.active.get_mut(input.task);
-            if let Some(task) = task.and_then(ActiveTask::running) {
-                task.observe(time);
-            }
-        }
-    }
-
     /// The phase of a task that has all it needs.
     pub(crate) fn running_task(&self, mut task: Task) -> Phase {
         let id = task.id();
