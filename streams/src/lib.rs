@@ -26,7 +26,7 @@ pub use config::{
     ErrorPolicy, Guarantee, JobConfig, OffsetReset, OnError, StateBackend, TopologyOptimization,
 };
 pub use dsl::{
-    GlobalKTable, IntoSink, KGroupedStream, KGroupedTable, KStream, KTable, KeyedLike, sink,
+    GlobalKTable, IntoSink, KGroupedStream, KGroupedTable, KStream, KTable, KeyOf, KeyedLike, sink,
 };
 pub use error::{Error, Result};
 pub use operators::{CogroupedKStream, Emitter, Split, ValueEmitter};

@@ -1,6 +1,7 @@
-//! What can be joined by key.
+//! What can be joined, and aggregated together, by key.
 
 use super::KTable;
+use crate::serde::{HasSerde, MaybeNull, Serde};
 
 /// A table whose keys are of the type `K`: what a stream or a table with such keys can be joined with. Records meet where
 /// their keys are the same bytes, so the types have to be the same.
@@ -26,3 +27,18 @@ impl<K: ?Sized, V: 'static> KeyedLike<K> for KTable<K, V> {
         self
     }
 }
+
+/// A key of the type `K`, or one that may be null beside. Streams that are aggregated together have such keys, and so has what
+/// is looked up in a global table: records meet where their keys are the same bytes, so the types have to be the same.
+#[diagnostic::on_unimplemented(
+    message = "a key of the type `{Self}` never meets one of the type `{K}`",
+    label = "has keys of `{Self}`, where such of `{K}` are needed",
+    note = "records meet where their keys are equal, so the types have to be the same: a stream is grouped by the key of the others with `.group_by(|key, value| ..)`, and what is looked up in a global table is a key of that table"
+)]
+pub trait KeyOf<K: ?Sized>: MaybeNull<Present = K> {}
+
+#[diagnostic::do_not_recommend]
+impl<K: HasSerde + ?Sized + 'static> KeyOf<K> for K {}
+
+#[diagnostic::do_not_recommend]
+impl<K: HasSerde<Serde: Serde<K>> + 'static> KeyOf<K> for Option<K> {}

@@ -17,7 +17,7 @@ mod together;
 pub use global_ktable::GlobalKTable;
 pub use grouped_stream::KGroupedStream;
 pub use grouped_table::KGroupedTable;
-pub use keyed_like::KeyedLike;
+pub use keyed_like::{KeyOf, KeyedLike};
 pub use kstream::KStream;
 pub use ktable::KTable;
 pub use sink::{IntoSink, sink};

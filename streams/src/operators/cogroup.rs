@@ -2,7 +2,7 @@
 
 use super::aggregate::Aggregate;
 use super::repartition::NullKeys;
-use crate::dsl::{KGroupedStream, KTable, KeptDraft};
+use crate::dsl::{KGroupedStream, KTable, KeptDraft, KeyOf};
 use crate::serde::{HasSerde, MaybeNull, Serde};
 use crate::state::Serdes;
 use crate::topology::{Kind, NodeId, NodeSpec, RepartitionId, TopologyBuilder};
@@ -93,7 +93,7 @@ impl<K: HasSerde + ?Sized + 'static, A: 'static> CogroupedKStream<K, A> {
         add: impl Fn(&K, &V::Present, A) -> R + Send + Sync + 'static,
     ) -> Self
     where
-        K2: MaybeNull<Present = K> + ?Sized + 'static,
+        K2: KeyOf<K> + ?Sized + 'static,
         V: MaybeNull + ?Sized + 'static,
         R: Into<Option<A>> + 'static,
     {

@@ -1,6 +1,6 @@
 //! `join_global` and `left_join_global`: each record with a row of a global table.
 
-use crate::dsl::{GlobalKTable, GlobalRows, KStream, Outlet};
+use crate::dsl::{GlobalKTable, GlobalRows, KStream, KeyOf, Outlet};
 use crate::processor::{Context, Next, Outcome, Process, Record};
 use crate::serde::MaybeNull;
 use crate::topology::Kind;
@@ -26,16 +26,17 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
-    pub fn join_global<S, VT, R: 'static>(
+    pub fn join_global<S, KT, VT, R: 'static>(
         &self,
-        table: &GlobalKTable<S::Present, VT>,
+        table: &GlobalKTable<KT, VT>,
         select: impl Fn(&K, &V::Present) -> S + Send + Sync + 'static,
         join: impl Fn(&V::Present, &VT) -> R + Send + Sync + 'static,
     ) -> KStream<K, R>
     where
         V: MaybeNull,
         VT: 'static,
-        S: MaybeNull + 'static,
+        S: KeyOf<KT> + 'static,
+        KT: ?Sized + 'static,
     {
         let pair = move |value: &V::Present, row: Option<&VT>| row.map(|row| join(value, row));
         self.joined_global("join-global", table, select, pair)
@@ -61,16 +62,17 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// # Ok::<(), streams::Error>(())
     /// ```
     #[track_caller]
-    pub fn left_join_global<S, VT, R: 'static>(
+    pub fn left_join_global<S, KT, VT, R: 'static>(
         &self,
-        table: &GlobalKTable<S::Present, VT>,
+        table: &GlobalKTable<KT, VT>,
         select: impl Fn(&K, &V::Present) -> S + Send + Sync + 'static,
         join: impl Fn(&V::Present, Option<&VT>) -> R + Send + Sync + 'static,
     ) -> KStream<K, R>
     where
         V: MaybeNull,
         VT: 'static,
-        S: MaybeNull + 'static,
+        S: KeyOf<KT> + 'static,
+        KT: ?Sized + 'static,
     {
         let pair = move |value: &V::Present, row: Option<&VT>| Some(join(value, row));
         self.joined_global("left-join-global", table, select, pair)
