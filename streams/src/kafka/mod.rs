@@ -3,6 +3,7 @@
 //! * [`properties`]: what is passed to librdkafka, and what the runtime sets itself;
 //! * `property`: whether librdkafka takes one;
 //! * `reserved`: which ones are not the user's to set;
+//! * [`record_limits`]: how large a record may be;
 //! * [`consumer`]: a group member whose rebalances are events that the loop answers;
 //! * `closing`: how a consumer ends;
 //! * [`batch`]: records read many at a time from one private queue;
@@ -43,6 +44,7 @@ pub(crate) mod properties;
 mod property;
 pub(crate) mod reach;
 pub(crate) mod reader;
+pub(crate) mod record_limits;
 mod reserved;
 
 use std::fmt;

@@ -1,5 +1,6 @@
 //! The properties that reach librdkafka: the user's, over defaults that suit the runtime, under those it depends on.
 
+use super::record_limits::RecordLimits;
 use super::reserved;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -120,6 +121,13 @@ impl Properties {
     /// a broker refuses takes all of its records along.
     pub(crate) fn limit_topics(&mut self, limits: BTreeMap<String, usize>) {
         self.topic_limits = limits;
+    }
+
+    /// The largest records that may be written.
+    pub(crate) fn record_limits(&self) -> RecordLimits {
+        let said = self.values.get("message.max.bytes");
+        let client = said.and_then(|bytes| bytes.parse().ok());
+        RecordLimits::new(client, self.topic_limits.clone())
     }
 
     fn batch_size(&self) -> usize {
@@ -350,42 +358,6 @@ fn leave_to_members(config: &mut ClientConfig) {
 fn debug_with_eos(chosen: Option<&String>) -> String {
     chosen.map_or_else(|| "eos".to_owned(), |chosen| format!("{chosen},eos"))
 }
-
-/// The largest records that may be written, by topic.
-#[derive(Clone, Debug)]
-pub(crate) struct RecordLimits {
-    /// What the client itself takes.
-    client: usize,
-    /// What brokers take for the output topics that were known at the start (`max.message.bytes`).
-    topics: BTreeMap<String, usize>,
-}
-
-impl RecordLimits {
-    pub(crate) fn new(properties: &Properties) -> Self {
-        let said = properties.values.get("message.max.bytes");
-        Self {
-            client: said
-                .and_then(|bytes| bytes.parse().ok())
-                .unwrap_or(MESSAGE_MAX_BYTES),
-            topics: properties.topic_limits.clone(),
-        }
-    }
-
-    pub(crate) fn of(&self, topic: &str) -> usize {
-        // The client's own limit is without what a batch adds.
-        let client = self.client.saturating_add(RECORD_OVERHEAD);
-        self.topics
-            .get(topic)
-            .map_or(client, |limit| client.min(*limit))
-    }
-}
-
-/// What a record adds to its key, value and headers, at most, in a batch of its own
-/// (`org.apache.kafka.common.record.DefaultRecordBatch`, `DefaultRecord`).
-pub(crate) const RECORD_OVERHEAD: usize = 61 + 5 + 21;
-
-/// librdkafka's default for `message.max.bytes`.
-const MESSAGE_MAX_BYTES: usize = 1_000_000;
 
 /// What a consumer needs to be told besides the user's properties.
 pub(crate) struct ConsumerSettings<'a> {

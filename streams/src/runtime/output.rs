@@ -16,7 +16,8 @@ use crate::kafka::TopicPartition;
 use crate::kafka::consumer::GroupMetadata;
 use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::kafka::producer::{Outgoing, OutputTopic, Producer};
-use crate::kafka::properties::{Properties, RecordLimits};
+use crate::kafka::properties::Properties;
+use crate::kafka::record_limits::RecordLimits;
 use crate::processor::{StagedRecord, StickyPartition, partition_for_key};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -101,7 +102,7 @@ impl Output {
         stop: Arc<Stop>,
     ) -> Result<Self, ClientError> {
         let producer = start_producer(properties, &delivery, thread, &stop)?;
-        let limits = RecordLimits::new(properties);
+        let limits = properties.record_limits();
         Ok(Self {
             properties: properties.clone(),
             size: TransactionSize::new(delivery.limit()),

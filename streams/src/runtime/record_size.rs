@@ -1,6 +1,6 @@
 //! What a record is measured by before it goes to the producer: its size, and what is said where that is too much.
 
-use crate::kafka::properties::RECORD_OVERHEAD;
+use crate::kafka::record_limits::RECORD_OVERHEAD;
 use crate::processor::StagedRecord;
 
 /// What a header adds to its name and value, at most.
