@@ -6,8 +6,8 @@
 //! one owner in a generation of the group, and a transaction of an earlier generation is refused when it commits. An end
 //! that is told too low, as by a new leader, is no harm: the next restore reads some records again.
 
+use super::delivery::Delivery;
 use super::event::ChangelogWritten;
-use super::output::Delivery;
 use super::progress::Advance;
 use super::tasks::offset_of;
 use super::work::{Interrupt, Work};

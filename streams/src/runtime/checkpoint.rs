@@ -12,8 +12,8 @@
 //! A failure before the commit leaves the transaction open; the stream thread aborts it and processes the records again. One
 //! after it ends the job: the stores lack what their changelogs have, and the next start reads it from there.
 
+use super::delivery::Delivery;
 use super::event::{Checkpoint, Event, PartitionCount};
-use super::output::Delivery;
 use super::progress::{Advance, Progress};
 use super::work::Work;
 use crate::fail_point::{FailPoint, pass};

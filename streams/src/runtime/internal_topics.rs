@@ -131,9 +131,10 @@ fn check_partitions(plan: &[InternalTopic], existing: &BTreeMap<String, i32>) ->
         match existing.get(&topic.name) {
             Some(found) if *found != topic.partitions => {
                 return Err(Error::Cluster(format!(
-                    "the internal topic `{}` has {found} partitions where {} are needed, one for each task; were partitions \
-                     added to a source topic? Give it back the number it had, or reset the application, which makes its \
-                     state anew: delete its internal topics, the offsets of its group, and its state directories",
+                    "the internal topic `{}` has {found} partitions where {} are needed, one for each task. If `repartition_to` \
+                     says another number than before, write the one it had; if partitions were added to a source topic, reset \
+                     the application, which makes its state anew: delete its internal topics, the offsets of its group, and \
+                     its state directories",
                     topic.name, topic.partitions
                 )));
             }

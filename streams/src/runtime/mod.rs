@@ -25,6 +25,7 @@
 //! | `punctuate` | punctuators, between batches and behind records |
 //! | `record_cache` | updates of tables that wait, sent on |
 //! | `output` | records that leave, transactions, partitions |
+//! | `delivery` | whether they leave in transactions, and the producer for it |
 //! | `record_size` | how large a record is, and what is said where that is too much |
 //! | `checkpoint` | the commit of outputs and offsets together |
 //! | `changelog` | what the tasks' stores have changed, on its way to Kafka |
@@ -63,6 +64,7 @@ mod changelog_inputs;
 mod changelog_reader;
 mod checkpoint;
 mod clock;
+mod delivery;
 mod disk_use;
 mod elsewhere;
 mod event;

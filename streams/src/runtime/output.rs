@@ -6,11 +6,11 @@
 //! * between [`Output::begin`] and a successful [`Output::commit`] nothing is visible to a read-committed consumer;
 //! * after any error the owner calls [`Output::abort`], which leaves a producer that can begin again.
 
+use super::delivery::Delivery;
 use super::patience::Patience;
 use super::record_size::{refusal, size_at_most};
 use super::stop::Stop;
 use super::transaction_size::{TransactionSize, Why};
-use crate::config::JobConfig;
 use crate::fail_point::{FailPoint, pass};
 use crate::kafka::TopicPartition;
 use crate::kafka::consumer::GroupMetadata;
@@ -21,31 +21,6 @@ use crate::kafka::record_limits::RecordLimits;
 use crate::processor::{StagedRecord, StickyPartition, partition_for_key};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// How records leave.
-#[derive(Clone, Debug)]
-pub(crate) enum Delivery {
-    /// In transactions of this id.
-    ExactlyOnce {
-        transactional_id: String,
-        timeout: Duration,
-    },
-    /// As they come; offsets are committed when all have arrived.
-    AtLeastOnce,
-}
-
-impl Delivery {
-    /// How long a call of the producer may be repeated before the checkpoint counts as failed.
-    fn limit(&self) -> Duration {
-        match self {
-            Delivery::ExactlyOnce { timeout, .. } => *timeout,
-            Delivery::AtLeastOnce => Duration::from_secs(60),
-        }
-    }
-}
-
-/// How long a producer may take to start.
-const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a look at the partitions of an output topic may take.
 const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(1);
@@ -101,7 +76,7 @@ impl Output {
         thread: usize,
         stop: Arc<Stop>,
     ) -> Result<Self, ClientError> {
-        let producer = start_producer(properties, &delivery, thread, &stop)?;
+        let producer = delivery.start_producer(properties, thread, &stop)?;
         let limits = properties.record_limits();
         Ok(Self {
             properties: properties.clone(),
@@ -449,7 +424,9 @@ impl Output {
 
     fn replace_producer(&mut self) -> Result<(), ClientError> {
         self.must_replace = true;
-        let producer = start_producer(&self.properties, &self.delivery, self.thread, &self.stop)?;
+        let producer = self
+            .delivery
+            .start_producer(&self.properties, self.thread, &self.stop)?;
         // Topic handles belong to a producer: the old ones go with it.
         self.producer = producer;
         for topic in &mut self.topics {
@@ -473,50 +450,4 @@ fn not_open() -> ClientError {
         Code::UnknownTopic,
         "a topic that is not open",
     )
-}
-
-fn start_producer(
-    properties: &Properties,
-    delivery: &Delivery,
-    thread: usize,
-    stop: &Stop,
-) -> Result<Producer, ClientError> {
-    match delivery {
-        Delivery::AtLeastOnce => Producer::new(&properties.idempotent_producer(thread)),
-        Delivery::ExactlyOnce {
-            transactional_id,
-            timeout,
-        } => {
-            let config = properties.transactional_producer(thread, transactional_id, *timeout);
-            // The outer one: a producer that is refused as fenced is of no use, but another one may start.
-            Patience::new(START_LIMIT, stop).repeat(|_| {
-                let producer = Producer::new(&config)?;
-                let patience = Patience::new(START_LIMIT, stop);
-                match patience.repeat(|wait| producer.init_transactions(wait)) {
-                    Ok(()) => {
-                        producer.wait_for_identity(Duration::from_millis(500));
-                        if !properties.shows_debug_lines() {
-                            producer.quieten();
-                        }
-                        Ok(producer)
-                    }
-                    Err(error) if error.remedy() == Remedy::Replace => {
-                        Err(error.with_remedy(Remedy::Retry))
-                    }
-                    Err(error) => Err(error),
-                }
-            })
-        }
-    }
-}
-
-/// How a thread's records leave, by the job's configuration.
-pub(crate) fn delivery(config: &JobConfig, instance: &str, thread: usize) -> Delivery {
-    match config.guarantee {
-        crate::config::Guarantee::AtLeastOnce => Delivery::AtLeastOnce,
-        crate::config::Guarantee::ExactlyOnce => Delivery::ExactlyOnce {
-            transactional_id: format!("{}-{instance}-{thread}", config.transactional_id_prefix()),
-            timeout: config.transaction_timeout(),
-        },
-    }
 }

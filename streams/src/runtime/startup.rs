@@ -1,8 +1,9 @@
 //! What is checked against the live cluster before a job starts: one clear error for all that is missing.
 
+use super::delivery::Delivery;
 use super::first_contact;
 use super::internal_topics::{self, OwnTopic, Verified};
-use super::output::{Delivery, Output};
+use super::output::Output;
 use super::patience::Patience;
 use super::permissions::{self, OwnTopics};
 use super::source_changelogs;

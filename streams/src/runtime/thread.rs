@@ -5,9 +5,10 @@
 //! Any error of the client leads to [`StreamThread::recover`]: abort, go back to the committed offsets, process again.
 
 use super::batch_size::BatchSize;
+use super::delivery::Delivery;
 use super::elsewhere::Elsewhere;
 use super::event::Event;
-use super::output::{Delivery, Output, delivery};
+use super::output::Output;
 use super::progress::Progress;
 use super::recovery::{Double, Trouble};
 use super::shared::Shared;
@@ -65,7 +66,7 @@ impl StreamThread {
         let config = shared.topology.config();
         let output = Output::new(
             &shared.properties,
-            delivery(config, &shared.instance, index),
+            Delivery::of_thread(config, &shared.instance, index),
             index,
             Arc::clone(&shared.stop),
         )?;
