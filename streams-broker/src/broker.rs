@@ -273,6 +273,8 @@ impl Broker {
         let now = self.now();
         let decided = std::mem::take(&mut self.decided);
         self.topics.restarted();
+        // Not even read again (`ProducerStateManager.loadFromSnapshot`).
+        self.expire_producers();
         self.transactions.restarted();
         decided
             .iter()

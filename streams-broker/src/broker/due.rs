@@ -63,7 +63,7 @@ impl Broker {
     }
 
     /// Forgets producers that have been silent for `producer.id.expiration.ms`.
-    fn expire_producers(&mut self) {
+    pub(super) fn expire_producers(&mut self) {
         let now = self.now();
         let silence = self.settings.number("producer.id.expiration.ms");
         self.topics.expire_producers(now.saturating_sub(silence));

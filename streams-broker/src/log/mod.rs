@@ -254,7 +254,12 @@ impl Log {
     /// The broker was restarted: the partition had no leader for a while.
     pub(crate) fn restarted(&mut self) {
         self.epochs.restarted(self.end);
-        self.producers.restarted();
+        if self.start < self.end {
+            self.producers.restarted();
+        } else {
+            // What was known of them belongs to the log's end, and is deleted with what is not above its start.
+            self.producers = Producers::default();
+        }
     }
 
     /// A transactional batch has come, and is about to be verified: what comes later does not overtake it.

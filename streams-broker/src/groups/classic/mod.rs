@@ -60,6 +60,7 @@ impl Deadline {
 #[derive(Debug, Clone, Default)]
 struct Recorded {
     generation: i32,
+    protocol_type: Option<String>,
     protocol: Option<String>,
     leader: Option<String>,
     members: Vec<(Join, Bytes)>,
@@ -325,6 +326,7 @@ impl ClassicGroup {
         let member = |member: &Member| (member.join.clone(), member.assignment.clone());
         self.recorded = Recorded {
             generation: self.generation,
+            protocol_type: self.protocol_type.clone(),
             protocol: self.protocol.clone(),
             leader: self.leader.clone(),
             members: self.members.values().map(member).collect(),
@@ -335,6 +337,7 @@ impl ClassicGroup {
     pub(super) fn restarted(&mut self, now: Millis) {
         let recorded = self.recorded.clone();
         self.generation = recorded.generation;
+        self.protocol_type = recorded.protocol_type;
         self.protocol = recorded.protocol;
         self.leader = recorded.leader;
         self.pending.clear();
