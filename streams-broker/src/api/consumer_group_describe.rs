@@ -82,7 +82,7 @@ fn described(
     version: i16,
 ) -> DescribedGroup {
     let one = |member: &Member| {
-        let held = assignment(&member.partitions(), topics);
+        let held = assignment(&member.held(), topics);
         let target = assignment(&consumer.target_of(&member.id), topics);
         let names = member.topics.iter().map(|name| TopicName(text(name)));
         let described = DescribedMember::default()

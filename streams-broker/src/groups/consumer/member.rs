@@ -153,6 +153,15 @@ impl Member {
         partitions(&self.assigned)
     }
 
+    /// What it may still work on: what it is to give up, too.
+    pub(crate) fn held(&self) -> Partitions {
+        let mut held = self.partitions();
+        for (topic, revoking) in partitions(&self.revoking) {
+            held.entry(topic).or_default().extend(revoking);
+        }
+        held
+    }
+
     /// Whether it may still work on the partition.
     pub(super) fn holds(&self, topic: Uuid, partition: i32) -> bool {
         contains(&self.assigned, topic, partition) || contains(&self.revoking, topic, partition)

@@ -457,3 +457,32 @@ fn an_empty_group_changes_its_type_and_keeps_its_offsets() {
     assert_eq!(wire.sync(&group, &classic, 1, &[]).0, 25);
     assert_eq!(wire.leave(&group, &classic), 25);
 }
+
+/// `ConsumerGroupMember.asConsumerGroupDescribeMember`: what a member has not yet given up is still its own.
+#[test]
+fn a_partition_that_is_being_given_up_is_described_as_its_owners() {
+    let mut wire = Wire::new();
+    let (topic, group, all) = wire.alone_in_consumer_group();
+    let mut newcomer = staying(&group, "b", 0, None);
+    newcomer.member_epoch = wire.beat(&joining(&group, "b", &topic)).member_epoch;
+    wire.beat_until(newcomer, |beat| beat.member_epoch == FIRST + 1);
+    let kept = wire.beat_until(staying(&group, "a", FIRST, Some(&all)), |beat| {
+        count(beat) == 1
+    });
+    // How many partitions each member has, as others are told.
+    let described = |wire: &mut Wire| {
+        let groups = vec![GroupId(text(&group))];
+        let request = ConsumerGroupDescribeRequest::default().with_group_ids(groups);
+        let mut members = wire.ask(0, request).groups.remove(0).members;
+        members.sort_by(|one, other| one.member_id.cmp(&other.member_id));
+        let held = members.iter().map(|member| {
+            let topics = member.assignment.topic_partitions.iter();
+            topics.map(|topic| topic.partitions.len()).sum::<usize>()
+        });
+        held.collect::<Vec<_>>()
+    };
+    assert_eq!(described(&mut wire), [2, 0]);
+    let done = wire.beat(&staying(&group, "a", FIRST, owned(&kept).as_ref()));
+    assert_eq!(done.member_epoch, FIRST + 1);
+    assert_eq!(described(&mut wire), [1, 0]);
+}
