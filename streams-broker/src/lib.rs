@@ -49,10 +49,13 @@
 //!   knows more (`(?x)`, `[a-z&&[^b]]`), refuses `\C` and `\Q…\E`, and bounds what an expression may grow to. A classic
 //!   group of which an assignment cannot be read takes no member of the consumer protocol: the answer is
 //!   GROUP_ID_NOT_FOUND, where Apache Kafka's is UNKNOWN_SERVER_ERROR.
-//! - **Producers.** Requests that are wrong in more than one way may get another of their error codes.
+//! - **Producers.** Requests that are wrong in more than one way may get another of their error codes. A batch that comes
+//!   between the end of its transaction and the marker is refused, also in a partition in which Apache Kafka still takes it
+//!   into the transaction that ends.
 //! - **Logs.** Retention deletes batch by batch, not segment by segment, so it leaves less than Apache Kafka does.
 //!   Compaction keeps off the batches that would lie in the segment that is appended to; where the logs are full, a batch
-//!   stays as it is that would take more bytes when it is compressed again without some of its records. A batch whose records are not numbered 0, 1, 2 … is refused, where Apache Kafka takes it as it is or
+//!   stays as it is that would take more bytes when it is compressed again without some of its records. Nothing stays of a batch without
+//!   records, where Apache Kafka keeps a producer's last one. A batch whose records are not numbered 0, 1, 2 … is refused, where Apache Kafka takes it as it is or
 //!   numbers them anew; so is one whose records have more bytes than [`Builder::max_decompressed_bytes`] when they are decompressed, or
 //!   one of which a compressed record is shorter or longer than it says. A zstd frame may claim any window. A topic's
 //!   `compression.type` other than `producer` is stored and has no effect, and so is `min.insync.replicas`. ListOffsets
@@ -79,7 +82,8 @@
 //! - **Answers.** An error's text is its code's name in most answers, where Apache Kafka says more. A batch or an offset of another
 //!   transactional id than that of its producer is INVALID_PRODUCER_ID_MAPPING also where that producer's transaction is open in the
 //!   partition already, and so is an empty transactional id. A produce that is refused as a whole tells no start of the log; a fetch of what is
-//!   not there has no list of aborted transactions in place of an empty one; Metadata that asks for a topic by neither name
+//!   not there has no list of aborted transactions in place of an empty one, and no fetch tells of those that begin after
+//!   what it has read; Metadata that asks for a topic by neither name
 //!   nor id tells of that topic alone. Where each topic's `min.insync.replicas` comes from is told as the default.
 //! - **Versions.** Of those of Apache Kafka 4.3 AddPartitionsToTxn 4 and 5 are missing, which brokers send each other and
 //!   no client sends. Two-phase commit (KIP-939) is not known. The tagged fields of Fetch that only replicas send are

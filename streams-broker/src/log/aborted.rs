@@ -32,19 +32,15 @@ impl AbortedTransactions {
         self.by_marker.push(aborted);
     }
 
-    /// Those that may have records in `from..to`, by first offset.
+    /// Those that may have records in `from..to`, in the order of their markers.
     pub(super) fn between(&self, from: i64, to: i64) -> Vec<Aborted> {
         let ended_before = |aborted: &Aborted| aborted.marker_offset < from;
         let after = self.by_marker.partition_point(ended_before);
         let later = self.by_marker.get(after..).unwrap_or_default();
         let until = later.partition_point(|aborted| aborted.last_stable < to);
         let found = later.iter().take(until.saturating_add(1));
-        let mut found: Vec<_> = found
-            .filter(|aborted| aborted.first_offset < to)
-            .copied()
-            .collect();
-        found.sort_by_key(|aborted| aborted.first_offset);
-        found
+        let found = found.filter(|aborted| aborted.first_offset < to);
+        found.copied().collect()
     }
 
     /// Forgets those that ended before an offset.

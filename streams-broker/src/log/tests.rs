@@ -124,7 +124,7 @@ fn aborted_transactions_are_listed_where_they_matter() {
         marker_offset: 4,
         last_stable: 0,
     };
-    assert_eq!(committed(&log, 0).aborted, Some(vec![first, second]));
+    assert_eq!(committed(&log, 0).aborted, Some(vec![second, first]));
     assert_eq!(committed(&log, 5).aborted, Some(vec![first]));
     assert_eq!(committed(&log, 6).aborted, Some(vec![]));
 }

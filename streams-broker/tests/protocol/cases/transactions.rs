@@ -263,3 +263,35 @@ fn where_nothing_is_read_no_aborted_transaction_is_told() {
     let read = wire.fetch(&topic, 0, 3, 1);
     assert_eq!(read.aborted_transactions.unwrap_or_default().len(), 1);
 }
+
+/// `TransactionIndex`: aborted transactions are told in the order in which they ended.
+#[test]
+fn aborted_transactions_are_told_in_the_order_of_their_ends() {
+    let mut wire = Wire::new();
+    let topic = wire.topic();
+    let open = [0, 1, 2].map(|offset| {
+        let (id, producer) = wire.producer();
+        let added = patiently(&[51], || {
+            (wire.add_partitions(&id, producer, &topic, &[0])[0], ())
+        });
+        assert_eq!(added.0, 0);
+        let records = batch(producer, 0, 1, true);
+        assert_eq!(wire.produce(Some(&id), &topic, 0, &records), (0, offset));
+        (id, producer)
+    });
+    for (ended, first) in [1, 2, 0].into_iter().enumerate() {
+        let (id, producer) = &open[first];
+        assert_eq!(wire.end(id, *producer, false), 0);
+        let end = 4 + i64::try_from(ended).unwrap();
+        let reached = patiently(&[-1], || {
+            let found = wire.list(&topic, 0, -1).2;
+            (if found == end { 0 } else { -1 }, found)
+        });
+        assert_eq!(reached, (0, end), "the marker is there");
+    }
+    wire.until_stable(&topic, 0, 6);
+    let aborted = wire.fetch(&topic, 0, 0, 1).aborted_transactions;
+    let aborted = aborted.unwrap_or_default();
+    let starts: Vec<_> = aborted.iter().map(|one| one.first_offset).collect();
+    assert_eq!(starts, [1, 2, 0]);
+}
