@@ -121,14 +121,14 @@ impl Producers {
             return Ok(Verdict::Duplicate { base_offset, time });
         }
         let known = self.known.get(&batch.producer_id);
+        if known.is_some_and(|producer| batch.producer_epoch < producer.epoch) {
+            return Err(ResponseError::InvalidProducerEpoch);
+        }
         let lowest = self.lowest.get(&batch.producer_id);
         in_order(lowest.is_none_or(|lowest| batch.base_sequence <= lowest.sequence))?;
         let Some(producer) = known else {
             return in_order(beginning == Beginning::Anywhere || batch.base_sequence == 0);
         };
-        if batch.producer_epoch < producer.epoch {
-            return Err(ResponseError::InvalidProducerEpoch);
-        }
         if batch.producer_epoch > producer.epoch {
             in_order(batch.base_sequence == 0)?;
             return producer.covered(batch);

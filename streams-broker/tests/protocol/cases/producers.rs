@@ -85,6 +85,17 @@ fn what_was_refused_before_a_transactions_first_batch_is_waited_for() {
     });
     assert_eq!(added.0, 0);
     assert_eq!(send(&mut wire, 5), (0, 3));
+    assert_eq!(wire.end(&id, producer, true), 0);
+    wire.until_stable(&topic, 0, 5);
+    // An epoch that the partition knows to be over is told first.
+    assert_eq!(send(&mut wire, 6), (48, -1));
+    let raised = batch((producer.0, producer.1 + 1), 0, 1, false);
+    assert_eq!(wire.produce(None, &topic, 0, &raised), (0, 5));
+    let added = patiently(&[CONCURRENT], || {
+        (wire.add_partitions(&id, producer, &topic, &[0])[0], ())
+    });
+    assert_eq!(added.0, 0);
+    assert_eq!(send(&mut wire, 7), (47, -1));
 }
 
 /// KIP-360: whoever has the epoch that the broker aborted gets the next one, as often as it asks.
