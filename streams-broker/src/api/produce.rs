@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::{Context, abortable, text};
 use crate::broker::Broker;
+use crate::log::batch::Batch;
 use crate::log::{Appended, Beginning, Log, Offered, Refusal};
 use crate::server::Closed;
 use crate::topics::is_internal;
@@ -177,6 +178,10 @@ fn append_one(
     if !log.is_duplicate(offered.batch()) {
         broker.topics.reserve(offered.batch())?;
     }
+    if context.version >= REGISTERS && offered.batch().is_transactional() {
+        let id = transactional_id.unwrap_or_default();
+        reserve_registration(broker, id, offered.batch(), topic, partition)?;
+    }
     let found = broker.topics.get_mut(topic).ok_or(missing)?;
     let admission = found.admission;
     let log = found.log_mut(partition).ok_or(missing)?;
@@ -199,6 +204,26 @@ fn append_one(
         }
     }
     log.append(offered, admission, beginning, now)
+}
+
+/// Whether the coordinator has room for a partition that is not in the producer's transaction yet.
+fn reserve_registration(
+    broker: &mut Broker,
+    id: &str,
+    batch: &Batch,
+    topic: &str,
+    partition: i32,
+) -> Result<(), ResponseError> {
+    let producer = ProducerIdentity {
+        id: batch.producer_id,
+        epoch: batch.producer_epoch,
+    };
+    let transactions = &broker.transactions;
+    let registered = transactions.check_produce(id, producer, topic, partition);
+    match registered {
+        Ok(()) => Ok(()),
+        Err(_) => broker.reserve_for(topic.len()),
+    }
 }
 
 fn respond(topic: &str, outcome: Outcome, may_blame: &mut usize) -> PartitionProduceResponse {

@@ -157,6 +157,26 @@ fn what_coordinators_keep_above_the_limit_is_refused_until_others_go() {
     assert!((first - 2..=first).contains(&second), "{second} groups");
 }
 
+/// What a client of version 2 writes registers partitions, which the coordinator keeps.
+#[test]
+fn partitions_that_batches_register_are_counted() {
+    let kafka = EmbeddedKafka::builder()
+        .topic("t", 2_000)
+        .max_coordinator_bytes(50_000)
+        .start()
+        .unwrap();
+    let mut wire = wire(&kafka);
+    let (id, producer) = wire.producer();
+    let one = batch(producer, 0, 1, true);
+    let mut write = |partition| wire.produce_as(12, -1, Some(&id), "t", partition, &one).0;
+    let full = (0..2_000).find(|partition| write(*partition) == 44);
+    let full = full.unwrap();
+    assert!((500..1_000).contains(&full), "{full} partitions");
+    let next = batch(producer, 1, 1, true);
+    let code = wire.produce_as(12, -1, Some(&id), "t", 0, &next).0;
+    assert_eq!(code, 0, "it is registered already");
+}
+
 /// An expression of a few bytes may match every topic, of which the group keeps the names.
 #[test]
 fn what_regular_expressions_match_is_counted() {
