@@ -188,7 +188,7 @@ fn append_one(
     let mut beginning = Beginning::Anywhere;
     let batch = offered.batch();
     if batch.is_transactional() {
-        log.coming(&offered, now);
+        log.coming(&offered, now)?;
         let id = transactional_id.ok_or(ResponseError::TransactionalIdAuthorizationFailed)?;
         let producer = ProducerIdentity {
             id: batch.producer_id,

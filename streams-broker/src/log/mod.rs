@@ -262,9 +262,12 @@ impl Log {
         }
     }
 
-    /// A transactional batch has come, and is about to be verified: what comes later does not overtake it.
-    pub(crate) fn coming(&mut self, offered: &Offered, now: Millis) {
+    /// A transactional batch has come, and is about to be verified, unless its epoch is over: what comes later does not
+    /// overtake it.
+    pub(crate) fn coming(&mut self, offered: &Offered, now: Millis) -> Result<(), ResponseError> {
+        self.producers.check_epoch(&offered.batch)?;
         self.producers.coming(&offered.batch, now);
+        Ok(())
     }
 
     /// Whether the batch is here already, so that appending it would leave nothing more.

@@ -120,10 +120,8 @@ impl Producers {
             let (base_offset, time) = (seen.base_offset, seen.time);
             return Ok(Verdict::Duplicate { base_offset, time });
         }
+        self.check_epoch(batch)?;
         let known = self.known.get(&batch.producer_id);
-        if known.is_some_and(|producer| batch.producer_epoch < producer.epoch) {
-            return Err(ResponseError::InvalidProducerEpoch);
-        }
         let lowest = self.lowest.get(&batch.producer_id);
         in_order(lowest.is_none_or(|lowest| batch.base_sequence <= lowest.sequence))?;
         let Some(producer) = known else {
@@ -136,6 +134,15 @@ impl Producers {
         let last = producer.recent.back().map_or(-1, |seen| seen.last);
         in_order(follows(last, batch.base_sequence))?;
         producer.covered(batch)
+    }
+
+    /// Whether the batch's epoch is not known to be over.
+    pub(crate) fn check_epoch(&self, batch: &Batch) -> Result<(), ResponseError> {
+        let known = self.known.get(&batch.producer_id);
+        if known.is_some_and(|producer| batch.producer_epoch < producer.epoch) {
+            return Err(ResponseError::InvalidProducerEpoch);
+        }
+        Ok(())
     }
 
     /// The same batch, if it was appended and is remembered.

@@ -308,3 +308,22 @@ fn the_start_of_a_transaction_is_told_after_its_end_too() {
     assert_eq!(wire.initialise(&id, 60_000, next).0, 0);
     assert_eq!(told(&mut wire, HOUR), (false, true));
 }
+
+/// `UnifiedLog.maybeStartTransactionVerification`: the partition is asked first.
+#[test]
+fn a_batch_of_an_epoch_that_is_over_in_the_partition_begins_no_transaction() {
+    let mut wire = Wire::new();
+    let topic = wire.topic();
+    let (id, producer) = wire.producer();
+    let raised = batch((producer.0, producer.1 + 1), 0, 1, false);
+    assert_eq!(wire.produce(None, &topic, 0, &raised), (0, 0));
+    assert_eq!(wire.write(&id, producer, 0, &topic).0, 47);
+    assert_eq!(wire.transaction(&id), (0, "Empty".to_owned(), producer.1));
+    assert_eq!(wire.end_and_bump(&id, producer, true).0, 48);
+    // The coordinator is not asked at all.
+    let unknown = crate::wire::unique("none");
+    assert_eq!(wire.write(&unknown, producer, 0, &topic).0, 47);
+    let records = batch(producer, 0, 1, true);
+    let older = wire.produce_as(11, -1, Some(&id), &topic, 0, &records);
+    assert_eq!(older.0, 47, "not registered either");
+}
