@@ -6,6 +6,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicRe
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
 
 use super::DEADLINE;
 use crate::TestCluster;
@@ -70,6 +71,25 @@ impl TestCluster {
         results
             .into_iter()
             .try_for_each(|result| result.map(|_| ()).map_err(|(_, code)| code))
+    }
+
+    /// Deletes the records of a partition that are below this offset.
+    ///
+    /// # Panics
+    ///
+    /// When the cluster doesn't do it.
+    #[track_caller]
+    pub fn delete_records_before(&self, topic: &str, partition: i32, offset: i64) {
+        let mut before = TopicPartitionList::new();
+        let added = before.add_partition_offset(topic, partition, Offset::Offset(offset));
+        added.expect("an offset");
+        // The client has to outlive the future, which does not borrow it: without it no answer would come, and no error.
+        let admin = self.admin();
+        let deleted = block_on(admin.delete_records(&before, &options()));
+        for element in deleted.expect("a reply to DeleteRecords").elements() {
+            let refused = element.error();
+            refused.unwrap_or_else(|error| panic!("records of {topic} are not deleted: {error}"));
+        }
     }
 
     /// A topic of this test's own, without retention.

@@ -6,7 +6,7 @@ use rdkafka::Offset;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::BaseRecord;
-use streams_tests::{Isolation, Member, Sender, block_on, eventually, wait_until};
+use streams_tests::{Isolation, Member, Sender, eventually, wait_until};
 
 use crate::{SOON, at, cluster, code, texts};
 
@@ -41,13 +41,7 @@ fn an_offset_is_found_by_its_time() {
 fn a_fetch_outside_the_log_is_out_of_range() {
     let topic = cluster().topic("range", 1);
     cluster().produce_numbered(&topic, 1, 10);
-    let options = rdkafka::admin::AdminOptions::new();
-    block_on(
-        cluster()
-            .admin()
-            .delete_records(&at(&topic, 0, 4), &options),
-    )
-    .unwrap();
+    cluster().delete_records_before(&topic, 0, 4);
     for offset in [2, 11] {
         let reader = Member::join(cluster(), &topic, &[], &[("auto.offset.reset", "error")]);
         reader.consumer().assign(&at(&topic, 0, offset)).unwrap();

@@ -176,14 +176,8 @@ impl<'a> Fixture<'a> {
     }
 
     pub(crate) fn delete_records_before(&self, partition: i32, offset: i64) {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&self.input, partition, Offset::Offset(offset))
-            .unwrap();
-        let deleted = self
-            .cluster
-            .admin()
-            .delete_records(&list, &AdminOptions::new());
-        streams_tests::block_on(deleted).unwrap();
+        self.cluster
+            .delete_records_before(&self.input, partition, offset);
     }
 
     /// Deletes the input and creates it again.

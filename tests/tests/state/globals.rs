@@ -1,13 +1,11 @@
 //! Global tables: read before the first record, and followed from then on.
 
-use rdkafka::admin::AdminOptions;
 use rdkafka::producer::BaseRecord;
-use rdkafka::{Offset, TopicPartitionList};
 use streams::prelude::*;
 use streams::runtime::Event;
 use streams::serde::SerdeError;
 use streams_broker::{ApiKey, ErrorCode, Fault};
-use streams_tests::{Sender, TestCluster, block_on, wait_until};
+use streams_tests::{Sender, wait_until};
 
 use crate::fixture::{Counting, SOON, broker};
 
@@ -149,19 +147,6 @@ fn a_question_about_the_topic_is_asked_again_at_the_start() {
     assert_eq!(outputs(&job), ["Airport 1"]);
 }
 
-/// Deletes the records of partition 0 of a topic below this offset.
-fn delete_before(cluster: &TestCluster, topic: &str, offset: i64) {
-    let mut before = TopicPartitionList::new();
-    let at = Offset::Offset(offset);
-    before.add_partition_offset(topic, 0, at).unwrap();
-    let deleted = cluster
-        .admin()
-        .delete_records(&before, &AdminOptions::new());
-    for element in block_on(deleted).unwrap().elements() {
-        element.error().unwrap();
-    }
-}
-
 #[test]
 fn a_running_job_gets_over_a_question_that_fails() {
     let (kafka, cluster) = broker();
@@ -173,7 +158,7 @@ fn a_running_job_gets_over_a_question_that_fails() {
     let held = kafka.inject(Fault::hold(ApiKey::Fetch).topic(&airports));
     assert!(held.wait_until_struck(1, SOON));
     put_airports(&job, &airports);
-    delete_before(cluster, &airports, 999);
+    cluster.delete_records_before(&airports, 0, 999);
     let asked = Fault::fail(ApiKey::ListOffsets, ErrorCode::CoordinatorNotAvailable)
         .topic(&airports)
         .first(2);

@@ -1,7 +1,6 @@
 //! What happens while a state is restored, which a broker that holds requests back makes long.
 
 use rdkafka::admin::{AdminOptions, AlterConfig, ResourceSpecifier};
-use rdkafka::{Offset, TopicPartitionList};
 use streams::runtime::{Event, RestoreStatus};
 use streams_broker::{ApiKey, ErrorCode, Fault};
 use streams_tests::{Isolation, block_on, wait_until};
@@ -28,26 +27,16 @@ fn a_changelog_that_is_cut_off_while_it_is_read_is_read_from_where_it_begins_now
     let held = kafka.inject(fetch);
     let handle = job.start_until_latest();
     assert!(held.wait_until_struck(1, SOON));
-    let mut before = TopicPartitionList::new();
-    before
-        .add_partition_offset(&job.changelog(), 0, Offset::Offset(begins))
-        .unwrap();
     // A topic that is only compacted keeps its records whoever asks.
     let topic = job.changelog();
     let policy =
         AlterConfig::new(ResourceSpecifier::Topic(&topic)).set("cleanup.policy", "compact,delete");
-    let altered = cluster
-        .admin()
-        .alter_configs([&policy], &AdminOptions::new());
+    let admin = cluster.admin();
+    let altered = admin.alter_configs([&policy], &AdminOptions::new());
     for resource in block_on(altered).unwrap() {
         resource.unwrap();
     }
-    let deleted = cluster
-        .admin()
-        .delete_records(&before, &AdminOptions::new());
-    for element in block_on(deleted).unwrap().elements() {
-        element.error().unwrap();
-    }
+    cluster.delete_records_before(&topic, 0, begins);
     held.release();
     job.join(handle);
     job.judge();

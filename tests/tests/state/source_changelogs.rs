@@ -1,7 +1,7 @@
 //! Tables whose topics are their changelogs: nothing else is written for them, and what they lack is read there, up to where
 //! the job has processed it and no further.
 
-use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::producer::BaseRecord;
 use rdkafka::types::RDKafkaErrorCode;
@@ -13,7 +13,7 @@ use streams::runtime::Event;
 use streams::serde::SerdeError;
 use streams::{ByType, StateBackend};
 use streams_broker::{ApiKey, ErrorCode, Fault};
-use streams_tests::{ReadRecord, Sender, block_on, wait_until};
+use streams_tests::{ReadRecord, Sender, wait_until};
 
 use crate::fixture::{Counting, SOON, broker, copy_directory};
 
@@ -389,14 +389,7 @@ fn a_topic_that_begins_behind_the_job_takes_no_row_from_a_table_that_has_all() {
     job.run(total(&job)).unwrap();
     // The one that was not processed is gone: the topic begins behind it.
     send(&job, &[("key", 6)]);
-    let mut before = TopicPartitionList::new();
-    let offset = Offset::Offset(2);
-    before.add_partition_offset(&job.input, 0, offset).unwrap();
-    let deleted = job.cluster.admin();
-    let deleted = deleted.delete_records(&before, &AdminOptions::new());
-    for element in block_on(deleted).unwrap().elements() {
-        element.error().unwrap();
-    }
+    job.cluster.delete_records_before(&job.input, 0, 2);
     send(&job, &[("key", 7)]);
     job.run(total(&job)).unwrap();
     // A table that had lost its row would not have taken the five off.
