@@ -52,6 +52,8 @@
 //! - **Producers.** Requests that are wrong in more than one way may get another of their error codes. A batch that comes
 //!   between the end of its transaction and the marker is refused, also in a partition in which Apache Kafka still takes it
 //!   into the transaction that ends.
+//!   A partition that has refused a batch of a transaction remembers nothing of its producer: what the producer then sends
+//!   outside of transactions may begin with any sequence, where Apache Kafka asks for 0.
 //! - **Logs.** Retention deletes batch by batch, not segment by segment, so it leaves less than Apache Kafka does.
 //!   Compaction keeps off the batches that would lie in the segment that is appended to; where the logs are full, a batch
 //!   stays as it is that would take more bytes when it is compressed again without some of its records. Nothing stays of a batch without
