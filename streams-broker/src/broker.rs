@@ -144,9 +144,9 @@ impl Broker {
     /// Does what makes a group larger or smaller than its request tells: of a topic's name it keeps who has which partition.
     /// So this is counted afterwards, and what comes next is refused.
     pub(crate) fn in_group<T>(&mut self, id: &str, change: impl FnOnce(&mut Self) -> T) -> T {
-        let before = self.groups.footprint_of(id);
+        let before = self.groups.members_footprint(id);
         let result = change(self);
-        let after = self.groups.footprint_of(id);
+        let after = self.groups.members_footprint(id);
         self.coordinator_memory.resized(before, after);
         result
     }

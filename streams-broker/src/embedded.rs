@@ -198,7 +198,7 @@ impl Builder {
     ///
     /// Where there is no room for what a request may leave, it is refused with POLICY_VIOLATION (44), and a warning is
     /// logged: JoinGroup, SyncGroup, ConsumerGroupHeartbeat, OffsetCommit, TxnOffsetCommit, InitProducerId,
-    /// AddPartitionsToTxn and AddOffsetsToTxn. There is room again when groups or offsets are deleted, or what nobody uses
+    /// AddPartitionsToTxn, AddOffsetsToTxn, and a Produce that registers its partition (version 12 on). There is room again when groups or offsets are deleted, or what nobody uses
     /// has expired (`offsets.retention.minutes`, `transactional.id.expiration.ms`).
     pub fn max_coordinator_bytes(mut self, bytes: usize) -> Self {
         self.max_coordinator_bytes = bytes;

@@ -126,8 +126,8 @@ impl EmbeddedKafka {
     /// Topics, committed offsets and transactions are there again, as from Apache Kafka's logs: an open transaction is
     /// still open, a stable group still has its members; a rebalance that was going on begins anew. Of each producer the
     /// last batch alone is known again when it is repeated, if it is younger than `producer.id.expiration.ms` and its
-    /// partition has records; and of each transactional id the last epoch. Each partition was without a leader for a while, so its leader's epoch rises by two: clients ask who leads, and whether what they have
-    /// read is still there.
+    /// partition has records; and of each transactional id the last epoch. Each partition was without a leader for a
+    /// while, so its leader's epoch rises by two: clients ask who leads, and whether what they have read is still there.
     ///
     /// ```
     /// # use streams_broker::EmbeddedKafka;

@@ -56,8 +56,9 @@
 //!   outside of transactions may begin with any sequence, where Apache Kafka asks for 0.
 //! - **Logs.** Retention deletes batch by batch, not segment by segment, so it leaves less than Apache Kafka does.
 //!   Compaction keeps off the batches that would lie in the segment that is appended to; where the logs are full, a batch
-//!   stays as it is that would take more bytes when it is compressed again without some of its records. Nothing stays of a batch without
-//!   records, where Apache Kafka keeps a producer's last one. A batch whose records are not numbered 0, 1, 2 … is refused, where Apache Kafka takes it as it is or
+//!   stays as it is that would take more bytes when it is compressed again without some of its records. Nothing stays of a
+//!   batch without records, where Apache Kafka keeps a producer's last one. A batch whose records are not numbered 0, 1, 2 … is
+//!   refused, where Apache Kafka takes it as it is or
 //!   numbers them anew; so is one whose records have more bytes than [`Builder::max_decompressed_bytes`] when they are decompressed, or
 //!   one of which a compressed record is shorter or longer than it says. A zstd frame may claim any window. A topic's
 //!   `compression.type` other than `producer` is stored and has no effect, and so is `min.insync.replicas`. ListOffsets
@@ -65,9 +66,9 @@
 //!   largest. DescribeLogDirs tells of one directory, `/memory`.
 //! - **Topics.** There are no internal topics: nothing is told of `__consumer_offsets` and `__transaction_state`, and
 //!   nobody can read them, but no other topic may have their names.
-//! - **Memory.** What clients make the broker keep is bounded by [`Builder::max_log_bytes`], [`Builder::max_partitions`],
-//!   [`Builder::max_coordinator_bytes`] and [`Builder::max_traffic_bytes`]; what is above is POLICY_VIOLATION, which Apache
-//!   Kafka answers to nothing of the kind. All fetch sessions together are about ten times as many partitions as there may
+//! - **Memory.** What clients make the broker keep is bounded by [`Builder::max_log_bytes`], [`Builder::max_partitions`]
+//!   and [`Builder::max_coordinator_bytes`]; what is above is POLICY_VIOLATION, which Apache Kafka answers to nothing of the
+//!   kind. Of the record of requests ([`Builder::max_traffic_bytes`]) the oldest go. All fetch sessions together are about ten times as many partitions as there may
 //!   be at most, and another one is not opened. What a request names more than once is answered once, also where Apache Kafka
 //!   answers each time (descriptions of groups, producers, transactions and configurations, OffsetFetch).
 //! - **Configurations.** The broker's are fixed at the start, and clients' metrics, groups and loggers have none, so that

@@ -73,6 +73,10 @@ impl Wanted {
     }
 }
 
+fn weight(partitions: &[Wanted]) -> usize {
+    partitions.iter().map(Wanted::weight).sum()
+}
+
 /// How the topics of a request are named, and so those of its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Naming {
@@ -126,13 +130,9 @@ pub(crate) struct News {
     pub(crate) start: i64,
 }
 
-fn weight(partitions: &[Wanted]) -> usize {
-    partitions.iter().map(Wanted::weight).sum()
-}
-
 impl Plan {
-    /// What a request itself asks for.
-    fn without(asked: Asked, session: i32) -> Self {
+    /// A full fetch: all that the request itself names; 0 is no session.
+    fn full(asked: Asked, session: i32) -> Self {
         Plan {
             session,
             partitions: asked.partitions,
@@ -206,7 +206,7 @@ impl Sessions {
             } else {
                 0
             };
-            return Ok(Plan::without(asked, session));
+            return Ok(Plan::full(asked, session));
         }
         let unknown = ResponseError::FetchSessionIdNotFound;
         let session = self.by_id.get(&claim.id).ok_or(unknown)?;
@@ -228,7 +228,7 @@ impl Sessions {
         known.for_each(|wanted| wanted.resolve(&names));
         if session.partitions.is_empty() {
             self.by_id.remove(&claim.id);
-            return Ok(Plan::without(asked, 0));
+            return Ok(Plan::full(asked, 0));
         }
         Ok(Plan {
             session: claim.id,

@@ -22,7 +22,7 @@ impl Groups {
     }
 
     /// The memory that the members of a group take, with what is assigned to them.
-    pub(crate) fn footprint_of(&self, id: &str) -> usize {
+    pub(crate) fn members_footprint(&self, id: &str) -> usize {
         self.by_id.get(id).map_or(0, members)
     }
 }
@@ -61,11 +61,7 @@ fn consumer(group: &ConsumerGroup) -> usize {
         let topics = member.topics.iter().map(|topic| ENTRY_BYTES + topic.len());
         let assigned =
             |assigned: &Assigned| assigned.values().map(|held| held.len()).sum::<usize>();
-        let target = group
-            .target_of(&member.id)
-            .values()
-            .map(|held| held.len())
-            .sum::<usize>();
+        let target = group.targeted(&member.id);
         let partitions = assigned(&member.assigned) + assigned(&member.revoking) + target;
         let classic = member
             .classic

@@ -1,8 +1,8 @@
 //! What a partition knows of each producer: epoch, the last batches, the open transaction.
 //!
 //! Invariants: a producer's epoch never goes back; sequences have no gap within an epoch; of each producer the last
-//! five batches are remembered, since that many may be in flight and come again; after a restart the last alone. Of a transactional producer nothing
-//! overtakes a batch that was refused before the transaction's first one was appended.
+//! five batches are remembered, since that many may be in flight and come again; after a restart the last alone. Of a
+//! transactional producer nothing overtakes a batch that was refused before the transaction's first one was appended.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 

@@ -43,13 +43,17 @@ impl Signals {
             name = self.next() => name,
             started = start => return Some(started),
         };
+        // Before it is promised.
+        let again = match end_at_next_ctrl_c() {
+            Ok(()) => ", and Ctrl-C again ends the process at once",
+            Err(error) => {
+                tracing::warn!(%error, "another Ctrl-C is not heard");
+                ""
+            }
+        };
         tracing::info!(
-            "{name}: the job had not started, and nothing was processed; a question to the brokers may take 15 s more, and Ctrl-C \
-             again ends the process at once"
+            "{name}: the job had not started, and nothing was processed; a question to the brokers may take 15 s more{again}"
         );
-        if let Err(error) = end_at_next_ctrl_c() {
-            tracing::debug!(%error, "another Ctrl-C is not heard");
-        }
         None
     }
 

@@ -28,8 +28,8 @@ impl<K: ?Sized, V: 'static> KeyedLike<K> for KTable<K, V> {
     }
 }
 
-/// A key of the type `K`, or one that may be null beside. Streams that are aggregated together have such keys, and so has what
-/// is looked up in a global table: records meet where their keys are the same bytes, so the types have to be the same.
+/// `K` itself, or `Option<K>`: a key of the type `K`, which may be null. Streams that are aggregated together have such keys, and
+/// so has what is looked up in a global table: records meet where their keys are the same bytes, so the types have to be the same.
 #[diagnostic::on_unimplemented(
     message = "a key of the type `{Self}` never meets one of the type `{K}`",
     label = "has keys of `{Self}`, where such of `{K}` are needed",

@@ -158,8 +158,8 @@ impl<K: ?Sized, V: ?Sized> FixedKeyContext<'_, K, V> {
         self.task.metadata()
     }
 
-    /// The largest timestamp of the records that the task has read, in milliseconds since the epoch. It never goes back, and
-    /// is 0 before the first record.
+    /// The largest timestamp of the records that the task has read, also before a restart or a rebalance, in milliseconds since
+    /// the epoch. It never goes back, and is 0 before the first record that there ever was.
     pub fn stream_time(&self) -> i64 {
         self.task.stream_time().unwrap_or_default()
     }

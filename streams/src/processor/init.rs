@@ -67,8 +67,8 @@ impl<P, K: ?Sized, V: ?Sized> InitContext<'_, P, K, V> {
         self.0.task
     }
 
-    /// Calls `punctuator` every `interval` of a clock: by stream time first with the first record, then at the multiples of
-    /// the interval; by the wall clock at the multiples of the interval from now on. A clock that jumps over several of them
+    /// Calls `punctuator` every `interval` of a clock: by stream time first with the first record, or at once where the
+    /// task goes on at a time that was committed, then at the multiples of the interval; by the wall clock at the multiples of the interval from now on. A clock that jumps over several of them
     /// calls it once. Less than a millisecond counts as one.
     pub fn schedule(
         &mut self,

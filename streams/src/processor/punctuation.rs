@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The clock of a punctuator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PunctuationType {
-    /// The largest timestamp of the records that the task has read: it stands still while nothing is read.
+    /// The largest timestamp of the records that the task has read, also before a restart: it stands still while nothing is read.
     StreamTime,
     /// The system's clock.
     WallClockTime,

@@ -255,7 +255,7 @@ impl Globals {
         let follow = move || {
             while !ended.load(Ordering::Relaxed) {
                 let turn = catch_unwind(AssertUnwindSafe(|| self.turn()));
-                // Tables that nobody follows any more would be read for what they are not.
+                // In silence the job would go on with the rows of before.
                 let turn = turn.unwrap_or_else(|panic| Err(Error::Panic(panic_text(&*panic))));
                 if let Err(error) = turn {
                     *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 impl Work {
-    /// Gets new tasks ready, and calls the punctuators that are due by the wall clock. Between two batches.
+    /// Gets new tasks ready, and calls the punctuators that are due: by the wall clock, and by the stream time at which a new
+    /// task goes on. Between two batches.
     pub(super) fn punctuate(&mut self) -> Result<(), Interrupt> {
         let now = wall_clock();
         for at in 0..self.tasks.len() {

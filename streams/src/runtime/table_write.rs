@@ -1,5 +1,5 @@
-//! A batch of a restore that is written on a thread of its own: the disk takes about as long to take a table as the brokers
-//! to send the next one, and the processor as long to make one.
+//! A batch of a restore that is written on a thread of its own, while the brokers send the next one and the disk takes the one
+//! before.
 
 use crate::state::{Ingestion, RestoreBatch, StoreError};
 use crate::{Error, Result};

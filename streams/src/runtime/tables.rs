@@ -58,7 +58,7 @@ impl Tables {
         }
     }
 
-    /// Whether tables are on their way, and all of them are there by now, or one has failed.
+    /// Whether the newest of the tables on their way has ended: then all are there, or one has failed.
     pub(super) fn are_finished(&self) -> bool {
         self.newest.as_ref().is_some_and(TableWrite::is_finished)
     }

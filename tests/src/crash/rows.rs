@@ -40,12 +40,13 @@ fn newest(records: &[ReadRecord]) -> BTreeMap<String, Option<i64>> {
     records.iter().map(row).collect()
 }
 
-/// The sum of each group that has rows.
+/// The sum of each group, but for those that come to nothing, of which a topic cannot tell whether they have rows.
 fn sums(inputs: &[ReadRecord]) -> BTreeMap<String, i64> {
     let mut sums = BTreeMap::new();
     for value in newest(inputs).into_values().flatten() {
         *sums.entry(group_of(value)).or_default() += value;
     }
+    sums.retain(|_, sum| *sum != 0);
     sums
 }
 
@@ -59,16 +60,14 @@ fn told(records: &[ReadRecord]) -> BTreeMap<String, i64> {
 }
 
 pub(super) fn is_worked_off(cluster: &TestCluster, job: &CopyJob<'_>) -> bool {
-    let mut expected = sums(&cluster.read_committed(&job.input));
-    expected.retain(|_, sum| *sum != 0);
+    let expected = sums(&cluster.read_committed(&job.input));
     told(&cluster.read_committed(&job.output)) == expected
 }
 
 /// Adds up again what the rows are, and compares: an update that was lost or doubled would stay in the sums.
 #[track_caller]
 pub(super) fn judge(cluster: &TestCluster, job: &CopyJob<'_>) {
-    let mut expected = sums(&cluster.read_committed(&job.input));
-    expected.retain(|_, sum| *sum != 0);
+    let expected = sums(&cluster.read_committed(&job.input));
     for topic in [
         &job.output,
         &format!("{}-sums-changelog", job.application_id),

@@ -161,6 +161,47 @@ fn the_streams_time_does_not_go_back_at_a_restart() {
     assert_eq!(told_times(&job), [1_000, 2_000, 2_000]);
 }
 
+/// Tells the time at which its punctuator is called.
+struct Punctual;
+
+impl Punctual {
+    fn tell(&mut self, time: i64, cx: &mut ProcessorContext<'_, str, i64>) -> Outcome {
+        cx.forward(Record::new("time", &time, time))
+    }
+}
+
+impl Processor<str, str> for Punctual {
+    type KeyOut = str;
+    type ValueOut = i64;
+
+    fn init(&mut self, cx: &mut InitContext<'_, Self, str, i64>) -> Outcome {
+        let seldom = Duration::from_secs(10);
+        cx.schedule(seldom, PunctuationType::StreamTime, Self::tell);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        _: Record<'_, str, str>,
+        _: &mut ProcessorContext<'_, str, i64>,
+    ) -> Outcome {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_punctuator_by_stream_time_is_called_where_the_task_goes_on() {
+    let job = Counting::new(1);
+    send_at(&job, 1_000);
+    for _ in 0..2 {
+        let builder = TopologyBuilder::new(&job.application);
+        let input = builder.stream::<str, str>(&job.input);
+        input.process(|| Punctual).to(&job.output);
+        job.run(job.configured(&builder, |_| ())).unwrap();
+    }
+    assert_eq!(told_times(&job), [1_000, 1_000]);
+}
+
 #[test]
 fn the_streams_time_does_not_go_back_with_an_aborted_transaction() {
     let (kafka, cluster) = broker();

@@ -113,6 +113,12 @@ impl ConsumerGroup {
         self.target.get(id).cloned().unwrap_or_default()
     }
 
+    /// How many partitions are meant for a member.
+    pub(crate) fn targeted(&self, id: &str) -> usize {
+        let target = self.target.get(id);
+        target.map_or(0, |topics| topics.values().map(|held| held.len()).sum())
+    }
+
     fn static_member(&self, instance: &str) -> Option<&Member> {
         self.members.get(self.instances.get(instance)?)
     }

@@ -200,7 +200,7 @@ fn an_offset_of_a_partition_that_does_not_exist_is_refused() {
 
 /// Read-committed readers of a partition whose open transaction was deleted stand at its start.
 #[test]
-fn the_last_stable_offset_is_never_below_the_start() {
+fn where_an_open_transaction_was_deleted_whole_the_start_is_stable() {
     let mut wire = Wire::new();
     let topic = wire.topic();
     let (id, producer) = wire.producer();

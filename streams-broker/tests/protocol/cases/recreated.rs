@@ -135,9 +135,11 @@ fn who_waits_for_records_is_told_that_the_topic_is_gone() {
     let (mut wire, mut reader) = (Wire::new(), Wire::new());
     let topic = wire.topic();
     let (_, id) = wire.topic_id(&topic);
+    let opened = reader.ask(13, ask((0, 0), 0, Some(id)));
+    let session = (opened.session_id, 1);
     let told = std::thread::scope(|scope| {
-        let reader = scope.spawn(|| reader.ask(13, ask((0, -1), 20_000, Some(id))));
-        // Long enough to be waiting; a fetch that comes later is told the same of its id.
+        let reader = scope.spawn(|| reader.ask(13, ask(session, 20_000, None)));
+        // Long enough to be waiting; a fetch that comes later is told the same, since its session knows the name.
         std::thread::sleep(Duration::from_millis(500));
         wire.delete_topic(&topic);
         reader.join().unwrap()

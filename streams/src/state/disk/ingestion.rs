@@ -5,7 +5,8 @@ use super::encode;
 use super::place::{ENTRY, OFFSET, PREFIX, Place};
 use crate::fail_point::{FailPoint, pass};
 
-/// Writes one batch, on whatever thread. Until the store has it, nothing else may read or write the store.
+/// Writes one batch, on whatever thread. Until the store has it, nothing may read or write the store but another one
+/// of these.
 pub(crate) struct Ingestion {
     place: Place,
 }
