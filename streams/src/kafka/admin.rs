@@ -10,9 +10,16 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, Top
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::types::RDKafkaErrorCode;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long topics are asked for of which the cluster cannot tell the partitions, such as one without a leader.
+const UNTOLD_LIMIT: Duration = Duration::from_secs(3);
+
+/// Between two questions for them.
+const UNTOLD_PAUSE: Duration = Duration::from_millis(100);
 
 /// A client for metadata, topics and broker settings.
 pub(crate) struct Admin {
@@ -45,19 +52,32 @@ impl Admin {
 
     /// The topics of the cluster, with their partition counts.
     ///
-    /// Asks for all of them: asking for one by name can make a broker create it.
+    /// Asks for all of them: asking for one by name can make a broker create it. A topic of which the cluster cannot tell
+    /// its partitions now is asked for again, and left out if that lasts: it has some, so none would be wrong.
     pub(crate) fn topics(&self, timeout: Duration) -> Result<BTreeMap<String, i32>, ClientError> {
-        let metadata = self
-            .client
-            .inner()
-            .fetch_metadata(None, timeout)
-            .map_err(|e| ClientError::from_kafka("asking for topics", &e))?;
-        let count = |partitions: usize| i32::try_from(partitions).unwrap_or(i32::MAX);
-        Ok(metadata
-            .topics()
-            .iter()
-            .map(|t| (t.name().to_owned(), count(t.partitions().len())))
-            .collect())
+        let start = Instant::now();
+        loop {
+            let metadata = self
+                .client
+                .inner()
+                .fetch_metadata(None, timeout)
+                .map_err(|e| ClientError::from_kafka("asking for topics", &e))?;
+            let (told, untold): (Vec<_>, Vec<_>) = metadata
+                .topics()
+                .iter()
+                .partition(|topic| topic.error().is_none());
+            if !untold.is_empty() && start.elapsed() < UNTOLD_LIMIT {
+                std::thread::sleep(UNTOLD_PAUSE);
+                continue;
+            }
+            for topic in untold {
+                let error = topic.error().map(RDKafkaErrorCode::from);
+                tracing::warn!(?error, "topic `{}` cannot be looked up", topic.name());
+            }
+            let count = |partitions: usize| i32::try_from(partitions).unwrap_or(i32::MAX);
+            let counted = |t: &MetadataTopic| (t.name().to_owned(), count(t.partitions().len()));
+            return Ok(told.into_iter().map(counted).collect());
+        }
     }
 
     /// The groups of all brokers that this client may describe, of whatever kind.

@@ -27,6 +27,19 @@ fn a_changelog_of_another_size_is_refused() {
 }
 
 #[test]
+fn a_topic_whose_partitions_cannot_be_told_for_a_while_is_asked_for_again() {
+    let (kafka, cluster) = broker();
+    let mut job = Counting::on(cluster, 2);
+    job.produce(10, 3);
+    let fault = Fault::fail(ApiKey::Metadata, ErrorCode::LeaderNotAvailable);
+    let fault = kafka.inject(fault.first(10));
+    // Without partitions it would need internal topics of none.
+    job.run_until_latest();
+    assert_eq!(fault.struck().len(), 10);
+    job.judge();
+}
+
+#[test]
 fn a_partition_that_is_added_while_the_job_runs_ends_it() {
     let mut job = Counting::new(2);
     job.produce(10, 3);
