@@ -177,6 +177,31 @@ fn partitions_that_batches_register_are_counted() {
     assert_eq!(code, 0, "it is registered already");
 }
 
+/// The heartbeat by which a member joins, which subscribes to nothing yet.
+fn subscription() -> ConsumerGroupHeartbeatRequest {
+    ConsumerGroupHeartbeatRequest::default()
+        .with_member_id(text("m"))
+        .with_instance_id(None)
+        .with_rack_id(None)
+        .with_server_assignor(None)
+        .with_subscribed_topic_names(None)
+        .with_subscribed_topic_regex(None)
+        .with_rebalance_timeout_ms(60_000)
+        .with_topic_partitions(Some(Vec::new()))
+}
+
+/// How many groups have a first member that subscribes so, until one is refused: for want of room.
+fn groups_joined(wire: &mut Wire, subscription: &ConsumerGroupHeartbeatRequest) -> i32 {
+    let mut join = |group: i32| {
+        let group = GroupId(text(&format!("g{group}")));
+        let request = subscription.clone().with_group_id(group);
+        wire.ask(1, request).error_code
+    };
+    let full = (0..100).find(|group| join(*group) != 0).unwrap();
+    assert_eq!(join(full), 44);
+    full
+}
+
 /// An expression of a few bytes may match every topic, of which the group keeps the names.
 #[test]
 fn what_regular_expressions_match_is_counted() {
@@ -188,22 +213,9 @@ fn what_regular_expressions_match_is_counted() {
         kafka.create_topic(&format!("{number:0249}"), 1).unwrap();
     }
     let mut wire = wire(&kafka);
-    let mut join = |group: i32| {
-        let request = ConsumerGroupHeartbeatRequest::default()
-            .with_group_id(GroupId(text(&format!("g{group}"))))
-            .with_member_id(text("m"))
-            .with_instance_id(None)
-            .with_rack_id(None)
-            .with_server_assignor(None)
-            .with_subscribed_topic_names(None)
-            .with_rebalance_timeout_ms(60_000)
-            .with_subscribed_topic_regex(Some(text(".*")))
-            .with_topic_partitions(Some(Vec::new()));
-        wire.ask(1, request).error_code
-    };
-    let full = (0..100).find(|group| join(*group) != 0).unwrap();
+    let any = subscription().with_subscribed_topic_regex(Some(text(".*")));
+    let full = groups_joined(&mut wire, &any);
     assert!((2..10).contains(&full), "{full} groups");
-    assert_eq!(join(full), 44);
 }
 
 /// A name of a few bytes may be that of a topic of many partitions, of which the group keeps who has them.
@@ -215,22 +227,10 @@ fn what_members_are_assigned_is_counted() {
         .start()
         .unwrap();
     let mut wire = wire(&kafka);
-    let mut join = |group: i32| {
-        let request = ConsumerGroupHeartbeatRequest::default()
-            .with_group_id(GroupId(text(&format!("g{group}"))))
-            .with_member_id(text("m"))
-            .with_instance_id(None)
-            .with_rack_id(None)
-            .with_server_assignor(None)
-            .with_rebalance_timeout_ms(60_000)
-            .with_subscribed_topic_names(Some(vec![TopicName(text("t"))]))
-            .with_subscribed_topic_regex(None)
-            .with_topic_partitions(Some(Vec::new()));
-        wire.ask(1, request).error_code
-    };
-    let full = (0..100).find(|group| join(*group) != 0).unwrap();
+    let names = vec![TopicName(text("t"))];
+    let named = subscription().with_subscribed_topic_names(Some(names));
+    let full = groups_joined(&mut wire, &named);
     assert!((1..5).contains(&full), "{full} groups");
-    assert_eq!(join(full), 44);
 }
 
 /// Configurations are counted with the records.
