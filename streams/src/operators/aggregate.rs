@@ -68,6 +68,7 @@ where
             key,
             new: aggregate.as_ref(),
             timestamp,
+            record_timestamp: record.timestamp,
             headers: record.headers,
         };
         // What was there before was given to the user's function, and is read again where it is asked for.

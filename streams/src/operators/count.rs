@@ -41,6 +41,7 @@ impl<K: MaybeNull + ?Sized, V: MaybeNull + ?Sized> Process<K, V> for Count<K::Pr
             key,
             new: Some(&count),
             timestamp: later_of(record.timestamp, old.as_ref()),
+            record_timestamp: record.timestamp,
             headers: record.headers,
         };
         self.0

@@ -75,7 +75,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         KT: ?Sized + 'static,
     {
         let pair = move |value: &V::Present, row: Option<&VT>| Some(join(value, row));
-        self.joined_global("left-join-global", table, select, pair)
+        let joined = self.joined_global("left-join-global", table, select, pair);
+        self.builder().take_null_keys(joined.node());
+        joined
     }
 
     #[track_caller]

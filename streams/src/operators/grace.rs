@@ -326,4 +326,24 @@ mod tests {
         let names: Vec<_> = left.headers.iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["first"]);
     }
+
+    #[test]
+    fn what_a_released_record_releases_comes_before_the_next_one() {
+        let builder = TopologyBuilder::new("app");
+        let table = builder.table::<String, String>("table").named("table");
+        let table = table.versioned(Duration::from_secs(60));
+        let stream = builder.stream::<String, String>("stream");
+        let ms = Duration::from_millis;
+        let first = stream.left_join_with_grace(&table, ms(10), |value, _| value.clone());
+        let first = first.named("first");
+        let second = first.left_join_with_grace(&table, ms(1), |value, _| value.to_uppercase());
+        first.merge(&second.named("second")).to("out");
+        let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
+        for (value, at) in [("a", 0), ("b", 1), ("c", 2), ("d", 100)] {
+            let record = TestRecord::new("k".to_owned(), value.to_owned()).at(at);
+            driver.pipe_record("stream", &record).unwrap();
+        }
+        let out = driver.read_values::<String>("out").unwrap();
+        assert_eq!(out, ["a", "b", "A", "c", "B"]);
+    }
 }

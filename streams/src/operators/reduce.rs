@@ -56,6 +56,7 @@ where
             key,
             new: Some(value),
             timestamp: record.timestamp,
+            record_timestamp: record.timestamp,
             headers: record.headers,
         };
         let Some(so_far) = self.table.get(cx, key)? else {

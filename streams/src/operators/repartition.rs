@@ -4,7 +4,7 @@ use crate::dsl::{KStream, Outlet, Partitioning};
 use crate::processor::{Context, HeaderUse, Next, Outcome, Process, Record, TypedSource};
 use crate::serde::MaybeNull;
 use crate::topology::{Kind, NodeId, RepartitionId, RepartitionSpec, TopicRef};
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::num::NonZero;
 use std::panic::Location;
 use std::rc::Rc;
@@ -19,7 +19,8 @@ pub(crate) enum NullKeys {
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// Sends the records through a repartition topic, so that equal keys come to the same task: by hand, where an operator
-    /// that needs it would not do so, or to share one topic between several. A record with a null key is dropped.
+    /// that needs it would not do so, or to share one topic between several. A record with a null key is dropped, unless a left
+    /// join of the stream follows somewhere, which has a use for it, as in Kafka Streams.
     ///
     /// The topic has as many partitions as the largest of the topics that the records come from, and is called
     /// `<application id>-<name>-repartition`, after the `let` around the call or [`named`](KStream::named).
@@ -79,8 +80,16 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         V: MaybeNull,
     {
         let partitions = partitions.map(|partitions| partitions.get().into());
-        let written = self.keyed(Rc::new(Cell::new(NullKeys::Drop)));
-        written.through_repartition(partitions).0
+        let topic = Rc::new(OnceCell::new());
+        let (of, builder) = (topic.clone(), self.builder().clone());
+        let written = self.keyed(move || match of.get() {
+            Some(topic) if builder.leads_to_null_keys(*topic) => NullKeys::Keep,
+            _ => NullKeys::Drop,
+        });
+        let (stream, id) = written.through_repartition(partitions);
+        // It is set once, here.
+        let _ = topic.set(id);
+        stream
     }
 
     /// The stream as an operator needs it that takes equal keys together, and the operator's node: behind a repartition topic
@@ -119,7 +128,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         }
         if !self.builder().optimization().merges_repartition_topics() {
             let written = match null_keys {
-                NullKeys::Drop => self.keyed(Rc::new(Cell::new(null_keys))),
+                NullKeys::Drop => self.keyed(|| NullKeys::Drop),
                 NullKeys::Keep => self.clone(),
             };
             let (stream, repartition) = written.through_repartition(None);
@@ -129,7 +138,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
             return (shared, None);
         }
         let null_keys = Rc::new(Cell::new(null_keys));
-        let (stream, repartition) = self.keyed(null_keys.clone()).through_repartition(None);
+        let shared = null_keys.clone();
+        let written = self.keyed(move || shared.get());
+        let (stream, repartition) = written.through_repartition(None);
         self.together().share(&stream, &null_keys);
         (stream, Some(repartition))
     }
@@ -137,12 +148,12 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
     /// The stream without the records whose key is null, unless what is needed of them says otherwise when the topology is
     /// built.
     #[track_caller]
-    fn keyed(&self, null_keys: Rc<Cell<NullKeys>>) -> KStream<K, V>
+    fn keyed(&self, null_keys: impl FnOnce() -> NullKeys + 'static) -> KStream<K, V>
     where
         K: MaybeNull,
     {
         self.then("repartition-filter", move |next| Keyed {
-            null_keys: null_keys.get(),
+            null_keys: null_keys(),
             next,
         })
     }
@@ -288,6 +299,57 @@ mod tests {
         let joined = driver.read_values::<String>("joined").unwrap();
         assert_eq!(joined, ["no key None", "a:1 None"]);
         assert_eq!(driver.read_values::<i64>("counts").unwrap(), [1]);
+    }
+
+    /// What comes out of a repartition topic, and of what follows, for a record without a key and one with.
+    fn repartitioned(
+        follows: impl FnOnce(&TopologyBuilder, &KStream<Option<String>, String>),
+    ) -> Vec<String> {
+        let builder = TopologyBuilder::new("app");
+        let again = rekeyed(&builder).repartition().named("again");
+        follows(&builder, &again);
+        again.to("out");
+        let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
+        driver.pipe("in", &Keyless, "no key").unwrap();
+        driver.pipe("in", &Keyless, "a:1").unwrap();
+        driver.read_values("out").unwrap()
+    }
+
+    #[test]
+    fn null_keys_go_no_further_where_nothing_has_a_use_for_them() {
+        let counted =
+            repartitioned(|_, again| again.group_by_key().count().to_stream().to("counts"));
+        assert_eq!(counted, ["a:1"]);
+        let joined = repartitioned(|builder, again| {
+            let rows = builder.table::<String, String>("rows").named("rows");
+            again.join(&rows, |value, _| value.clone()).to("joined");
+            // The table's left join is none of a stream.
+            rows.left_join(&rows, |row, _| row.clone())
+                .to_stream()
+                .to("rows-out");
+        });
+        assert_eq!(joined, ["a:1"]);
+    }
+
+    #[test]
+    fn null_keys_go_along_to_a_left_join() {
+        let of_table = repartitioned(|builder, again| {
+            let rows = builder.table::<String, String>("rows").named("rows");
+            let loud = again.map_values(|value| value.to_uppercase());
+            loud.left_join(&rows, |value, _| value.clone()).to("joined");
+        });
+        assert_eq!(of_table, ["no key", "a:1"]);
+        let of_global_table = repartitioned(|builder, again| {
+            let rows = builder.global_table::<String, String>("rows").named("rows");
+            let again = again
+                .map_values(|value| value.clone())
+                .repartition()
+                .named("twice");
+            let joined =
+                again.left_join_global(&rows, |_, value| value.clone(), |value, _| value.clone());
+            joined.to("joined");
+        });
+        assert_eq!(of_global_table, ["no key", "a:1"]);
     }
 
     #[test]

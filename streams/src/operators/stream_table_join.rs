@@ -200,6 +200,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> KStream<K, V> {
         V: MaybeNull,
     {
         let (stream, node) = self.by_key("left-join", NullKeys::Keep);
+        self.builder().take_null_keys(node);
         let getter = looked_up(&stream, node, table);
         let outlet = Outlet::new();
         let children = outlet.clone();

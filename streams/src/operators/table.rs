@@ -118,6 +118,7 @@ impl<K: ?Sized, V, KS: Deserializer<K>> Source for TableSource<K, V, KS> {
                 key,
                 new: value.as_ref(),
                 timestamp: input.timestamp,
+                record_timestamp: input.timestamp,
                 headers: input.headers,
             };
             self.table.replace(cx, update)

@@ -108,6 +108,7 @@ where
             key,
             new: aggregate.as_ref(),
             timestamp,
+            record_timestamp: record.timestamp,
             headers: record.headers,
         };
         // What was there before was given to the user's functions, and is read again where it is asked for.

@@ -73,6 +73,7 @@ where
             key,
             new: None,
             timestamp,
+            record_timestamp: record.timestamp,
             headers: record.headers,
         };
         match (change.new, reduced) {

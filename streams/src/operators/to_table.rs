@@ -54,6 +54,7 @@ impl<K: MaybeNull + ?Sized, V: MaybeNull<Present: Sized> + ?Sized> Process<K, V>
             key,
             new: record.value.present(),
             timestamp: record.timestamp,
+            record_timestamp: record.timestamp,
             headers: record.headers,
         };
         self.0.replace(cx, update)

@@ -84,7 +84,7 @@ impl<K: ?Sized, V: ?Sized> ProcessorContext<'_, K, V> {
     /// Passes a record on to what follows the processor.
     #[inline]
     pub fn forward(&mut self, record: Record<'_, K, V>) -> Outcome {
-        self.next.process(self.task, record)
+        self.next.process(self.task, record.with_valid_time()?)
     }
 
     /// Passes a record on to what follows a further output of the processor. See
@@ -95,7 +95,7 @@ impl<K: ?Sized, V: ?Sized> ProcessorContext<'_, K, V> {
         child: &Child<KC, VC>,
         record: Record<'_, KC, VC>,
     ) -> Outcome {
-        child.process(self.task, record)
+        child.process(self.task, record.with_valid_time()?)
     }
 
     /// Where the record that is being processed was read; `None` in a punctuator, and for a record that has waited in a

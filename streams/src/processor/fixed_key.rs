@@ -138,7 +138,7 @@ impl<K: ?Sized, V: ?Sized> FixedKeyContext<'_, K, V> {
     /// Passes a record on to what follows the processor.
     #[inline]
     pub fn forward(&mut self, record: FixedKeyRecord<'_, K, V>) -> Outcome {
-        self.next.process(self.task, record.0)
+        self.next.process(self.task, record.0.with_valid_time()?)
     }
 
     /// Passes a record on to what follows a further output of the processor. See
@@ -149,7 +149,7 @@ impl<K: ?Sized, V: ?Sized> FixedKeyContext<'_, K, V> {
         child: &Child<K, VC>,
         record: FixedKeyRecord<'_, K, VC>,
     ) -> Outcome {
-        child.process(self.task, record.0)
+        child.process(self.task, record.0.with_valid_time()?)
     }
 
     /// Where the record that is being processed was read; `None` in a punctuator, and for a record that has waited in a

@@ -20,7 +20,11 @@ pub(crate) struct KeptTable<K: ?Sized, V> {
 pub(crate) struct Update<'r, K: ?Sized, V> {
     pub(crate) key: &'r K,
     pub(crate) new: Option<&'r V>,
+    /// Of the row.
     pub(crate) timestamp: i64,
+    /// Of the record, which may have come late. A removal that has waited in the record cache is sent with it: Kafka Streams'
+    /// cache has the time of a row together with its value, and without one that of the record.
+    pub(crate) record_timestamp: i64,
     pub(crate) headers: &'r Headers,
 }
 
@@ -61,6 +65,7 @@ impl<K: ?Sized, V> KeptTable<K, V> {
             new,
             timestamp,
             headers,
+            ..
         } = update;
         let put = self.store.put(cx, key, new, timestamp)?;
         if put == PutVersion::Refused {
@@ -99,8 +104,13 @@ impl<K: ?Sized, V> KeptTable<K, V> {
             key,
             new,
             timestamp,
+            record_timestamp,
             headers,
         } = update;
+        let sent_at = match new {
+            Some(_) => timestamp,
+            None => record_timestamp,
+        };
         store.put_after(cx, key, new, timestamp, |cx, key| {
             let entries = cx.state.store(store.id())?;
             let old = || -> Result<Option<Vec<u8>>, StoreError> {
@@ -110,7 +120,7 @@ impl<K: ?Sized, V> KeptTable<K, V> {
                     false => Vec::new(),
                 }))
             };
-            Ok(cx.cache.hold(self.slot, key, timestamp, headers, old)?)
+            Ok(cx.cache.hold(self.slot, key, sent_at, headers, old)?)
         })
     }
 }

@@ -1,6 +1,6 @@
 //! A record on its way through the graph.
 
-use super::Headers;
+use super::{Failure, Headers, Outcome};
 
 /// A record on an edge: borrowed, so that passing it on costs nothing and fan-out clones nothing.
 #[derive(Debug)]
@@ -71,6 +71,19 @@ impl<'r, K: ?Sized, V: ?Sized> Record<'r, K, V> {
     #[must_use]
     pub fn with_timestamp(self, timestamp: i64) -> Self {
         Record { timestamp, ..self }
+    }
+
+    /// The record, unless its time is none: Kafka's begin in 1970.
+    #[inline]
+    pub(super) fn with_valid_time(self) -> Outcome<Self> {
+        match self.timestamp {
+            0.. => Ok(self),
+            before => Err(Failure::new(format!(
+                "a record cannot be forwarded with the timestamp {before}: it counts milliseconds since 1970, and is not \
+                 negative"
+            ))
+            .into()),
+        }
     }
 
     /// The same record with other headers.

@@ -37,11 +37,14 @@ impl ReleasedRecords {
         self.waiting.push_back(released);
     }
 
-    /// The record is done.
+    /// The record is done. What it has released comes before what waits: if it had itself waited, the next one of its buffer
+    /// leaves when everything that it led to is done, as in Kafka Streams, where a record that leaves goes all of its way at
+    /// once.
     #[inline]
     pub(crate) fn keep(&mut self) {
         if !self.pending.is_empty() {
-            self.waiting.extend(self.pending.drain(..));
+            let pending = self.pending.drain(..).rev();
+            pending.for_each(|released| self.waiting.push_front(released));
         }
     }
 
@@ -55,7 +58,7 @@ impl ReleasedRecords {
         self.waiting.is_empty()
     }
 
-    /// The next one, in the order in which they left.
+    /// The next one.
     pub(crate) fn take(&mut self) -> Option<Released> {
         self.waiting.pop_front()
     }

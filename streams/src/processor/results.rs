@@ -25,11 +25,19 @@ impl<K: ?Sized, V> Results<K, V> {
     /// The row as it is kept, where old values are sent.
     pub(crate) fn kept(&self, cx: &mut Context, key: &K) -> Result<Option<V>, Box<Failure>> {
         match self {
-            Self::Kept(table) if table.sends_old_values => {
+            Self::Kept(table) if table.sends_old_values => self.row(cx, key),
+            Self::Kept(_) | Self::Passed { .. } => Ok(None),
+        }
+    }
+
+    /// The row as it is kept.
+    pub(crate) fn row(&self, cx: &mut Context, key: &K) -> Result<Option<V>, Box<Failure>> {
+        match self {
+            Self::Kept(table) => {
                 let kept = table.get(cx, key)?;
                 Ok(kept.map(|kept| kept.value))
             }
-            Self::Kept(_) | Self::Passed { .. } => Ok(None),
+            Self::Passed { .. } => Ok(None),
         }
     }
 }
@@ -50,6 +58,7 @@ impl<K: ?Sized, V> ProcessChange<K, V> for Results<K, V> {
                     key: record.key,
                     new: change.new,
                     timestamp: record.timestamp,
+                    record_timestamp: record.timestamp,
                     headers: record.headers,
                 };
                 table.update(cx, update, change.old)

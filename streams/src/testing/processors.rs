@@ -343,3 +343,64 @@ fn a_processor_schedules_from_process_what_its_init_has_made() {
         assert_eq!(driver.read_values::<i64>("out").unwrap(), expected);
     }
 }
+
+/// Forwards each record a second earlier, to a child or not.
+struct Earlier(Child<str, str>);
+
+impl Processor<str, str> for Earlier {
+    type KeyOut = str;
+    type ValueOut = str;
+
+    fn process(
+        &mut self,
+        record: Record<'_, str, str>,
+        cx: &mut ProcessorContext<'_, str, str>,
+    ) -> Outcome {
+        let earlier = record.with_timestamp(record.timestamp - 1_000);
+        match record.value {
+            "child" => cx.forward_to(&self.0, earlier),
+            _ => cx.forward(earlier),
+        }
+    }
+}
+
+struct EarlierValues(Child<str, str>);
+
+impl FixedKeyProcessor<str, str> for EarlierValues {
+    type ValueOut = str;
+
+    fn process(
+        &mut self,
+        record: FixedKeyRecord<'_, str, str>,
+        cx: &mut FixedKeyContext<'_, str, str>,
+    ) -> Outcome {
+        let earlier = record.with_timestamp(record.timestamp() - 1_000);
+        match record.value() {
+            "child" => cx.forward_to(&self.0, earlier),
+            _ => cx.forward(earlier),
+        }
+    }
+}
+
+#[test]
+fn a_record_cannot_be_forwarded_with_a_time_before_1970() {
+    let builder = TopologyBuilder::new("app");
+    let (one, two) = (builder.child(), builder.child());
+    let (keys, values) = (builder.stream::<str, str>("keys"), builder.stream("values"));
+    keys.process_with(&one, Earlier).to("out");
+    values.process_values_with(&two, EarlierValues).to("out");
+    one.stream().merge(&two.stream()).to("out");
+    let mut driver = TopologyTestDriver::new(builder.build()).unwrap();
+    for topic in ["keys", "values"] {
+        for value in ["child", "main"] {
+            let mut pipe = |at| {
+                let record = TestRecord::new("k".to_owned(), value.to_owned()).at(at);
+                driver.pipe_record(topic, &record)
+            };
+            pipe(1_000).unwrap();
+            let error = pipe(999).unwrap_err().to_string();
+            assert!(error.contains("the timestamp -1"), "{error}");
+        }
+    }
+    assert_eq!(driver.read_raw("out").len(), 4);
+}

@@ -55,6 +55,27 @@ fn a_checkpoint_sends_the_newest_update_of_each_row_in_the_order_of_their_last_u
 }
 
 #[test]
+fn a_removal_is_sent_with_the_time_of_its_record_and_not_of_the_row() {
+    let mut driver = cached(|builder| {
+        let stream = builder.stream::<String, i64>("in").group_by_key();
+        let sums = stream.reduce(|sum, add| (sum != *add).then_some(sum + add));
+        sums.named("sums").to_stream().to("out");
+    });
+    let mut sent = |value: i64, at| {
+        let record = TestRecord::new("a".to_owned(), value).at(at);
+        driver.pipe_record("in", &record).unwrap();
+        driver.checkpoint().unwrap();
+        let out = driver.read::<String, Option<i64>>("out").unwrap();
+        out.into_iter()
+            .map(|r| (r.value, r.timestamp))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(sent(1, 9), [(Some(1), Some(9))]);
+    assert_eq!(sent(2, 5), [(Some(3), Some(9))]);
+    assert_eq!(sent(3, 7), [(None, Some(7))]);
+}
+
+#[test]
 fn without_checkpoints_by_hand_each_update_is_sent_on_at_once() {
     let builder = TopologyBuilder::new("app");
     builder.statestore_cache_max_bytes(ROOM);

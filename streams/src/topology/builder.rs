@@ -3,7 +3,7 @@
 use super::copartition::{self, Copartition};
 use super::graph::{Graph, SourceTopicReaders, Topology};
 use super::internal::{RepartitionId, RepartitionSpec, TopicRef};
-use super::{GlobalTable, Kind, NodeId, NodeSpec, check, names, sub_topology};
+use super::{GlobalTable, Kind, NodeId, NodeSpec, check, names, null_keys, sub_topology};
 use crate::config::{
     ErrorPolicy, Guarantee, JobConfig, OffsetReset, StateBackend, TopologyOptimization,
 };
@@ -49,6 +49,7 @@ struct Draft {
     stores: Vec<StoreSpec>,
     repartitions: Vec<RepartitionSpec>,
     copartitions: Vec<Copartition>,
+    take_null_keys: Vec<NodeId>,
     global_tables: Vec<GlobalTable>,
     errors: Vec<String>,
     built: bool,
@@ -90,6 +91,7 @@ impl TopologyBuilder {
             stores: Vec::new(),
             repartitions: Vec::new(),
             copartitions: Vec::new(),
+            take_null_keys: Vec::new(),
             global_tables: Vec::new(),
             errors: Vec::new(),
             built: false,
@@ -377,6 +379,17 @@ impl TopologyBuilder {
             at,
             inputs: inputs.to_vec(),
         });
+    }
+
+    /// Says that a node has a use for records with null keys.
+    pub(crate) fn take_null_keys(&self, node: NodeId) {
+        self.draft().take_null_keys.push(node);
+    }
+
+    /// Whether records with null keys are of use somewhere behind a repartition topic. Asked when links run.
+    pub(crate) fn leads_to_null_keys(&self, topic: RepartitionId) -> bool {
+        let draft = self.draft();
+        null_keys::leads_to(&draft.nodes, topic, &draft.take_null_keys)
     }
 
     /// Calls a repartition topic after the node that it is there for.

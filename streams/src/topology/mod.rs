@@ -12,6 +12,7 @@ mod graph;
 mod internal;
 mod names;
 mod node;
+mod null_keys;
 mod sub_topology;
 
 pub use builder::{NameScope, TopologyBuilder};
