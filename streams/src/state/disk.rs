@@ -26,6 +26,7 @@ use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Bound;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -45,9 +46,22 @@ const WORKERS: usize = 4;
 /// each of them.
 const UNMERGED_TABLES: u8 = 16;
 
+/// How much of the journals, all of which are read when the database is opened, is kept because of stores that were not written
+/// to tables yet: such a store, which rests, is then written. The least that the database takes.
+const JOURNALS_BYTES: u64 = 64 << 20;
+
+/// How much of a store is in memory before it is written to a table: what is in one already is passed over quickly when the
+/// journals are read, so that a start takes half the time that it would with 64 MB, the database's default.
+const MEMTABLE_BYTES: u64 = 16 << 20;
+
+/// The unit in which systems tell how much of a file is on disk, in bytes.
+const BLOCK: u64 = 512;
+
 fn keyspace_options() -> KeyspaceCreateOptions {
     let merging = Leveled::default().with_l0_threshold(UNMERGED_TABLES);
-    KeyspaceCreateOptions::default().compaction_strategy(Arc::new(merging))
+    KeyspaceCreateOptions::default()
+        .compaction_strategy(Arc::new(merging))
+        .max_memtable_size(MEMTABLE_BYTES)
 }
 
 /// The stores of a process on disk.
@@ -62,7 +76,10 @@ impl Disk {
     /// Opens the database in `directory`, which is made if it does not exist. The error says what to do.
     pub(crate) fn open(directory: &Path) -> Result<Self, String> {
         let at = directory.display();
-        match Database::builder(directory).worker_threads(WORKERS).open() {
+        let database = Database::builder(directory)
+            .worker_threads(WORKERS)
+            .max_journaling_size(JOURNALS_BYTES);
+        match database.open() {
             Ok(database) => Ok(Self {
                 database,
                 directory: directory.into(),
@@ -78,6 +95,16 @@ impl Disk {
                  changelogs restore what was in it"
             )),
         }
+    }
+
+    /// How much of journals is read when the database in `directory` is opened: none if there is none yet.
+    pub(crate) fn bytes_to_read(directory: &Path) -> u64 {
+        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+        let journals = entries.filter(|e| e.path().extension().is_some_and(|e| e == "jnl"));
+        // What there is on disk: a journal's length is what it may grow to.
+        journals
+            .filter_map(|journal| Some(journal.metadata().ok()?.blocks() * BLOCK))
+            .sum()
     }
 
     /// The store of a task.

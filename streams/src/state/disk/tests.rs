@@ -207,3 +207,44 @@ fn what_is_restored_at_once_is_newer_than_what_was_there_and_older_than_what_com
     let disk = Disk::open(directory.path()).unwrap();
     check(&disk.store("s", 0).unwrap(), &disk.store("s", 1).unwrap());
 }
+
+/// Bytes that cannot be compressed, as journals are.
+fn noise(bytes: usize) -> Vec<u8> {
+    let mut number = 1_u32;
+    let mut next = || {
+        number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        number.to_be_bytes().first().copied().unwrap_or_default()
+    };
+    (0..bytes).map(|_| next()).collect()
+}
+
+#[test]
+fn what_the_next_start_reads_is_told_before() {
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(Disk::bytes_to_read(directory.path()), 0);
+    let disk = Disk::open(directory.path()).unwrap();
+    let mut store = disk.store("s", 0).unwrap();
+    let before = Disk::bytes_to_read(directory.path());
+    apply(&mut store, &[(b"row", Some(&noise(1 << 20)))], 1);
+    assert!(Disk::bytes_to_read(directory.path()) >= before + (1 << 20));
+}
+
+#[test]
+fn a_store_that_rests_keeps_no_journals_of_those_that_are_busy() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disk::open(directory.path()).unwrap();
+    let (mut resting, mut busy) = (disk.store("r", 0).unwrap(), disk.store("b", 0).unwrap());
+    apply(&mut resting, &[(b"row", Some(b"1"))], 1);
+    let value = noise(1 << 20);
+    for number in 0..400_u32 {
+        apply(&mut busy, &[(&number.to_be_bytes(), Some(&value))], 2);
+    }
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    // One that is flushed, and the one that is written to, which grows while that waits for a worker.
+    let most = 3 * JOURNALS_BYTES;
+    while disk.database.journal_disk_space().unwrap() > most {
+        let kept = disk.database.journal_disk_space().unwrap() >> 20;
+        assert!(std::time::Instant::now() < deadline, "{kept} MiB to read");
+        std::thread::yield_now();
+    }
+}
