@@ -1,7 +1,8 @@
 //! Counts the words of `lines`: each occurrence is one update in `word-counts`, whatever dies.
 //!
 //! `cargo run --example word_count` starts an embedded Kafka, fills `lines` and runs the job on it; what is frequent is
-//! printed. `cargo run --example word_count -- run --bootstrap-servers HOST:PORT` runs it on a cluster.
+//! printed. `-- --lines lines=FILE` takes the lines of a text instead.
+//! `cargo run --example word_count -- run --bootstrap-servers HOST:PORT` runs it on a cluster.
 
 use streams::prelude::*;
 

@@ -82,7 +82,8 @@ impl Cli {
     }
 
     /// What the quick start on the embedded Kafka writes into a source topic: some thousand records at the start, and
-    /// more while the job runs. On a real cluster nothing is written.
+    /// more while the job runs. `--lines TOPIC=FILE` on the command line takes the lines of a file instead, once. On a real
+    /// cluster nothing is written.
     #[must_use]
     pub fn sample(
         mut self,
@@ -221,14 +222,15 @@ impl Cli {
         #[cfg(feature = "embedded")]
         {
             let topology = run.deployment.apply(self.topology)?;
-            let mut records = self.records;
-            records.extend(lines::records(self.lines, &run.lines)?);
+            let filling = lines::fill(self.lines, self.samples, &run.lines)?;
+            let (samples, mut records) = (filling.samples, self.records);
+            records.extend(filling.records);
             // Where nothing keeps coming there is nothing to wait for.
-            let end = match self.samples.is_empty() && !records.is_empty() {
+            let end = match samples.is_empty() && !records.is_empty() {
                 true => End::UntilLatest,
                 false => run.end(),
             };
-            let kafka = quick_start::QuickStart::start(&topology, self.samples, records).await?;
+            let kafka = quick_start::QuickStart::start(&topology, samples, records).await?;
             let deployment = run.deployment.on(kafka.bootstrap_servers());
             let properties = kafka.properties().clone();
             let feeding = kafka.feed(end)?;
