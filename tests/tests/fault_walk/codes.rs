@@ -24,7 +24,7 @@ use Class::{Abortable, Fatal, Fenced, Retriable};
 /// A code with its name in `org.apache.kafka.common.protocol.Errors`.
 pub(crate) type Code = (i16, &'static str, Class);
 
-/// Every code for an API; none where the answer has no room for one (`ApiVersions`).
+/// Every code for an API.
 pub(crate) fn codes(api: ApiKey) -> &'static [Code] {
     match api {
         ApiKey::Metadata => METADATA,
@@ -40,11 +40,15 @@ pub(crate) fn codes(api: ApiKey) -> &'static [Code] {
         ApiKey::SyncGroup => SYNC_GROUP,
         ApiKey::Heartbeat => HEARTBEAT,
         ApiKey::OffsetFetch => OFFSET_FETCH,
+        ApiKey::ListGroups => LIST_GROUPS,
+        ApiKey::DescribeGroups => DESCRIBE_GROUPS,
         ApiKey::ListOffsets => LIST_OFFSETS,
         ApiKey::Fetch => FETCH,
         ApiKey::CreateTopics => CREATE_TOPICS,
         ApiKey::DeleteRecords => DELETE_RECORDS,
-        _ => &[],
+        // Its answer has no room for one that a client would take.
+        ApiKey::ApiVersions => &[],
+        other => panic!("which codes can {other:?} be answered with?"),
     }
 }
 
@@ -228,6 +232,22 @@ const OFFSET_FETCH: &[Code] = &[
     (3, "UNKNOWN_TOPIC_OR_PARTITION", Fatal),
     (29, "TOPIC_AUTHORIZATION_FAILED", Fatal),
     (30, "GROUP_AUTHORIZATION_FAILED", Fatal),
+];
+
+/// `KafkaAdminClient.listGroups`. As for DescribeGroups.
+const LIST_GROUPS: &[Code] = &[
+    (14, "COORDINATOR_LOAD_IN_PROGRESS", Retriable),
+    (15, "COORDINATOR_NOT_AVAILABLE", Retriable),
+    (31, "CLUSTER_AUTHORIZATION_FAILED", Retriable),
+];
+
+/// `DescribeClassicGroupsHandler`. A job asks only whether it has to do something about its group: it asks again, or goes on
+/// without.
+const DESCRIBE_GROUPS: &[Code] = &[
+    (14, "COORDINATOR_LOAD_IN_PROGRESS", Retriable),
+    (15, "COORDINATOR_NOT_AVAILABLE", Retriable),
+    (16, "NOT_COORDINATOR", Retriable),
+    (30, "GROUP_AUTHORIZATION_FAILED", Retriable),
 ];
 
 /// `OffsetFetcherUtils.handleListOffsetResponse`.

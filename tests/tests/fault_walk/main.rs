@@ -5,8 +5,9 @@
 //! can be told to fail. Two jobs are walked: one that copies, and one that counts, with state; of the second one by default
 //! only the checkpoints and restores, the creation of its topics, and what the group is asked when tasks move.
 //! `FAULT_WALK=full` plays all scenes, strikes more than the first request of a kind,
-//! and with each code in each scene, which takes long; any other text narrows the walk down to the cases whose description
-//! has it, such as `EndTxn` or `StartUp`.
+//! and with each code in each scene, which takes an hour or two; any other text narrows the walk down to the cases whose
+//! description has it, such as `EndTxn` or `StartUp`, and so does a text behind `full`, such as `full EndTxn`. Texts with `|`
+//! between them choose what has one of them. `FAULT_WALK_WORKERS` is how many cases are played side by side.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod codes;
@@ -17,14 +18,18 @@ use codes::{Class, codes};
 use stage::{Broken, Outcome, Played, SOCKET_TIMEOUT, Scene, Stage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use streams_broker::{ApiKey, ErrorCode, Fault, SeenRequest};
 use tokio::runtime::Runtime;
 use work::{Work, is_of_the_group};
 
-/// Cases side by side: they mostly wait.
+/// Cases side by side, if `FAULT_WALK_WORKERS` does not say it: they mostly wait.
 const WORKERS: usize = 32;
+
+/// After so many cases it is told how far the walk is.
+const TOLD_EVERY: usize = 100;
 
 /// Behind the client's deadline.
 const TOO_LATE: Duration = Duration::from_millis(SOCKET_TIMEOUT.as_millis() as u64 + 400);
@@ -47,6 +52,40 @@ enum Harm {
     CutAfter,
     Late,
     LateAnswer,
+}
+
+/// Which cases are walked.
+#[derive(Debug, Default)]
+struct Choice {
+    /// All scenes and more than the first request of a kind, with each code.
+    is_full: bool,
+    /// A case is walked if its description has one of these; all are, if there is none.
+    texts: Vec<String>,
+}
+
+impl Choice {
+    /// What `FAULT_WALK` says.
+    fn of(text: &str) -> Self {
+        let (is_full, texts) = match text.strip_prefix("full") {
+            Some(rest) if rest.is_empty() || rest.starts_with(' ') => (true, rest.trim()),
+            _ => (false, text),
+        };
+        let texts = texts.split('|').filter(|t| !t.is_empty());
+        Self {
+            is_full,
+            texts: texts.map(str::to_owned).collect(),
+        }
+    }
+
+    /// The walk of the suite: nobody has chosen.
+    fn is_usual(&self) -> bool {
+        !self.is_full && self.texts.is_empty()
+    }
+
+    fn has(&self, case: &Case) -> bool {
+        let case = case.to_string();
+        self.texts.is_empty() || self.texts.iter().any(|text| case.contains(text))
+    }
 }
 
 struct Case {
@@ -130,6 +169,7 @@ fn belongs_to(scene: Scene, request: &SeenRequest) -> bool {
     of_the_job
         && match scene {
             Scene::StartUp => true,
+            Scene::Deal => is_about_the_deal(request),
             // Nothing more is read. A fetch that fails before the stop is noticed is a matter of the scenes before: the job
             // goes back, and may then end in order with what the next start has to process.
             Scene::End => request.api != ApiKey::Fetch,
@@ -140,6 +180,12 @@ fn belongs_to(scene: Scene, request: &SeenRequest) -> bool {
             Scene::Leave => of_the_group || request.client_id == "b-0-producer",
             Scene::Restore => is_for_a_restore(request),
         }
+}
+
+/// Whether a member asks what the group's members have, or is on its way to it.
+fn is_about_the_deal(request: &SeenRequest) -> bool {
+    let apis = [ApiKey::ListGroups, ApiKey::DescribeGroups, ApiKey::Metadata];
+    request.client_id.ends_with("-consumer") && apis.contains(&request.api)
 }
 
 /// Whether the restorer asks: for what a changelog has, or where it begins and ends.
@@ -185,6 +231,8 @@ struct Tally {
     recovered: usize,
     ended: BTreeMap<String, usize>,
     missed: Vec<String>,
+    /// The same of a second request of its kind, or a later one: how many there are goes by time.
+    few: usize,
     /// The scene was over before the time of the request.
     too_early: usize,
     broken: Vec<String>,
@@ -200,6 +248,7 @@ impl Tally {
         };
         match played.outcome {
             _ if !played.was_struck && case.comes_by_time() => self.too_early += 1,
+            _ if !played.was_struck && case.point.nth > 1 => self.few += 1,
             _ if !played.was_struck => self.missed.push(case.to_string()),
             Outcome::Recovered => self.recovered += 1,
             Outcome::Ended(error) if case.may_end_the_job() => {
@@ -216,8 +265,10 @@ fn side_by_side<T: Send, R: Send>(
     work: impl Fn(T) -> R + Sync,
 ) -> Vec<R> {
     let (items, results) = (Mutex::new(items), Mutex::new(Vec::new()));
+    let workers = std::env::var("FAULT_WALK_WORKERS");
+    let workers = workers.map_or(WORKERS, |n| n.parse().unwrap());
     std::thread::scope(|scope| {
-        for _ in 0..WORKERS {
+        for _ in 0..workers {
             scope.spawn(|| {
                 loop {
                     let Some(item) = items.lock().unwrap().next() else {
@@ -248,10 +299,10 @@ static WALKING: Mutex<()> = Mutex::new(());
 fn walk(work: Work) {
     let _walking = WALKING.lock().unwrap_or_else(PoisonError::into_inner);
     let began = Instant::now();
-    let chosen = std::env::var("FAULT_WALK").unwrap_or_default();
+    let choice = Choice::of(&std::env::var("FAULT_WALK").unwrap_or_default());
     let runtime = Runtime::new().unwrap();
     let scenes = work.scenes();
-    let at_most = if chosen == "full" { 8 } else { 1 };
+    let at_most = if choice.is_full { 8 } else { 1 };
     let mut cases = Vec::new();
     let recorded = side_by_side(scenes.iter(), |scene| {
         let requests = record(&runtime, work, *scene);
@@ -263,10 +314,10 @@ fn walk(work: Work) {
         (*scene, requests)
     });
     for (scene, mut requests) in recorded {
-        requests.retain(|request| !chosen.is_empty() || work.usually_walks(scene, request));
+        requests.retain(|request| !choice.is_usual() || work.usually_walks(scene, request));
         for point in points(scene, &requests, at_most) {
             cases.extend(
-                harms(&point, chosen == "full" || work.shows_each_code(scene))
+                harms(&point, choice.is_full || work.shows_each_code(scene))
                     .into_iter()
                     .map(|harm| Case {
                         point: point.clone(),
@@ -275,18 +326,24 @@ fn walk(work: Work) {
             );
         }
     }
-    if !chosen.is_empty() && chosen != "full" {
-        cases.retain(|case| case.to_string().contains(&chosen));
-        assert!(!cases.is_empty(), "no case's description has {chosen:?}");
-    }
+    cases.retain(|case| choice.has(case));
+    assert!(
+        !cases.is_empty(),
+        "no case's description has one of {choice:?}"
+    );
     let total = cases.len();
     println!("{work:?}: {total} cases");
+    let done = AtomicUsize::new(0);
     let played = side_by_side(cases.into_iter(), |case| {
         let start = Instant::now();
         let mut stage = Stage::new(work, runtime.handle().clone());
         let played = stage.play(case.point.scene, Some(case.fault()));
         if let Err(broken) = &played {
             println!("  {case}: {broken}");
+        }
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        if done.is_multiple_of(TOLD_EVERY) {
+            println!("  {done} of {total} cases, {:.0?}", began.elapsed());
         }
         (case, played, start.elapsed())
     });
@@ -296,10 +353,12 @@ fn walk(work: Work) {
     }
     let ended: usize = tally.ended.values().sum();
     println!(
-        "fault walk, {work:?}: {total} cases in {:.0?}: {} recovered, {ended} ended with an error and were finished by the next start, {} never came to their point, {} were over before it",
+        "fault walk, {work:?}: {total} cases in {:.0?}: {} recovered, {ended} ended with an error and were finished by the next start, {} never came to their point, {} \
+         had fewer requests of their kind, {} were over before it",
         began.elapsed(),
         tally.recovered,
         tally.missed.len(),
+        tally.few,
         tally.too_early,
     );
     for (error, count) in &tally.ended {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use streams::runtime::{Event, Job, Properties, Stopper, Summary};
-use streams_broker::{EmbeddedKafka, Fault, SeenRequest};
+use streams_broker::{ApiKey, EmbeddedKafka, Fault, SeenRequest};
 use streams_tests::{Isolation, Sender, TestCluster, eventually};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -26,6 +26,8 @@ pub(crate) const SOCKET_TIMEOUT: Duration = Duration::from_millis(1_100);
 pub(crate) enum Scene {
     /// An instance starts and does what is there.
     StartUp,
+    /// It has its partitions for a while, and asks whether all of the group's are somebody's.
+    Deal,
     /// It does what comes, in one or more checkpoints.
     Checkpoint,
     /// A second instance joins, and both do what comes.
@@ -155,7 +157,7 @@ impl Stage {
         self.produce();
         match scene {
             Scene::StartUp => Ok(()),
-            Scene::Checkpoint | Scene::Join => {
+            Scene::Deal | Scene::Checkpoint | Scene::Join => {
                 self.start("a", Duration::from_millis(50));
                 self.wait_for_outputs()
             }
@@ -192,6 +194,10 @@ impl Stage {
         match scene {
             Scene::StartUp | Scene::Restore => {
                 self.start("a", Duration::from_millis(50));
+            }
+            Scene::Deal => {
+                self.wait_for(ApiKey::DescribeGroups)?;
+                self.produce();
             }
             Scene::Checkpoint => self.produce(),
             Scene::Join => {
@@ -290,6 +296,13 @@ impl Stage {
         self.wait(&format!("{topic} is written"), |stage| {
             let ends = stage.cluster.end_offsets(topic, Isolation::Uncommitted);
             usize::try_from(ends.iter().sum::<i64>()).unwrap() >= stage.produced
+        })
+    }
+
+    /// Waits until somebody has asked for that.
+    fn wait_for(&mut self, api: ApiKey) -> Broken<()> {
+        self.wait(&format!("{api:?} is sent"), |stage| {
+            stage.kafka.requests().iter().any(|r| r.api == api)
         })
     }
 

@@ -25,8 +25,9 @@ pub(crate) enum Work {
 
 impl Work {
     pub(crate) fn scenes(self) -> &'static [Scene] {
-        const SCENES: [Scene; 6] = [
+        const SCENES: [Scene; 7] = [
             Scene::StartUp,
+            Scene::Deal,
             Scene::Checkpoint,
             Scene::Join,
             Scene::Leave,
@@ -48,7 +49,7 @@ impl Work {
             (Work::Copy, _) | (_, Scene::Checkpoint | Scene::Restore) => true,
             (Work::Count, Scene::StartUp) => request.api == ApiKey::CreateTopics,
             (Work::Count, Scene::Join | Scene::Leave) => is_of_the_group(request),
-            (Work::Count, Scene::End) => false,
+            (Work::Count, Scene::Deal | Scene::End) => false,
         }
     }
 
