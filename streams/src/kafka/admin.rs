@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 /// How long topics are asked for of which the cluster cannot tell the partitions, such as one without a leader.
 const UNTOLD_LIMIT: Duration = Duration::from_secs(3);
 
-/// Between two questions for them.
-const UNTOLD_PAUSE: Duration = Duration::from_millis(100);
+/// Between two questions for topics.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A client for metadata, topics and broker settings.
 pub(crate) struct Admin {
@@ -53,21 +53,30 @@ impl Admin {
     /// The topics of the cluster, with their partition counts.
     ///
     /// Asks for all of them: asking for one by name can make a broker create it. A topic of which the cluster cannot tell
-    /// its partitions now is asked for again, and left out if that lasts: it has some, so none would be wrong.
+    /// its partitions now is asked for again, and left out if that lasts: it has some, so none would be wrong. What fails for
+    /// the moment is tried again, until the time is over.
     pub(crate) fn topics(&self, timeout: Duration) -> Result<BTreeMap<String, i32>, ClientError> {
         let start = Instant::now();
         loop {
-            let metadata = self
-                .client
-                .inner()
-                .fetch_metadata(None, timeout)
-                .map_err(|e| ClientError::from_kafka("asking for topics", &e))?;
+            let left = timeout.saturating_sub(start.elapsed());
+            let metadata = match self.client.inner().fetch_metadata(None, left) {
+                Ok(metadata) => metadata,
+                Err(error) => {
+                    let error = ClientError::from_kafka("asking for topics", &error);
+                    if error.remedy() != Remedy::Retry || start.elapsed() + PAUSE >= timeout {
+                        return Err(error);
+                    }
+                    tracing::debug!(%error, "trying again");
+                    std::thread::sleep(PAUSE);
+                    continue;
+                }
+            };
             let (told, untold): (Vec<_>, Vec<_>) = metadata
                 .topics()
                 .iter()
                 .partition(|topic| topic.error().is_none());
             if !untold.is_empty() && start.elapsed() < UNTOLD_LIMIT {
-                std::thread::sleep(UNTOLD_PAUSE);
+                std::thread::sleep(PAUSE);
                 continue;
             }
             for topic in untold {

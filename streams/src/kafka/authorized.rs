@@ -5,7 +5,7 @@ use rdkafka::bindings as sys;
 use rdkafka::client::{Client, ClientContext};
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char};
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null_mut};
 use std::time::Duration;
 
 /// An operation on a topic or a group, as ACLs have it.
@@ -204,6 +204,10 @@ impl Drop for Event {
     }
 }
 
+/// The longest timeout of a request, in ms. Its end is not waited for: where the coordinator of a group is found after it,
+/// librdkafka (2.12) ends the process.
+const NEVER: i32 = 3_600_000;
+
 /// Sends a request that asks for operations too, and waits for its answer; `None` if none comes in time.
 fn ask<C: ClientContext>(
     client: &Client<C>,
@@ -214,11 +218,13 @@ fn ask<C: ClientContext>(
     // SAFETY: the client is alive; the new queue is ours, and is dropped at the end of this function, before the client.
     let queue = unsafe { Queue::from_ptr(sys::rd_kafka_queue_new(client.native_ptr())) }?;
     // SAFETY: the client is alive. The options are ours, and are destroyed once, when the request has taken what it needs of
-    // them. What may be wrong with the setting (null if nothing is) is ours to destroy, for which null is fine.
+    // them. What may be wrong with the first setting (null if nothing is) is ours to destroy, for which null is fine; of the
+    // second one there is no room for words.
     unsafe {
         let options = sys::rd_kafka_AdminOptions_new(client.native_ptr(), for_api);
         let refused = sys::rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
         sys::rd_kafka_error_destroy(refused);
+        sys::rd_kafka_AdminOptions_set_request_timeout(options, NEVER, null_mut(), 0);
         send(options, queue.ptr());
         sys::rd_kafka_AdminOptions_destroy(options);
     }

@@ -4,6 +4,7 @@ use super::TopicPartition;
 use super::batch::{self, Batch, Queue};
 use super::closing;
 use super::error::{ClientError, Remedy, says_no_topic};
+use super::group;
 use super::lists;
 use super::offsets::{CommittedOffsets, LogEnd, committed, list_offsets};
 use super::properties::{ConsumerSettings, Properties};
@@ -164,6 +165,33 @@ impl GroupConsumer {
         self.client
             .subscribe(topics)
             .map_err(|e| ClientError::from_kafka("subscribing to the source topics", &e))
+    }
+
+    /// A partition of these topics that no member of the group has, although the group has dealt them out. Where that cannot be
+    /// told now, the error says why. `timeout` is for each question.
+    ///
+    /// Always `None` where the brokers deal partitions out (KIP-848): they know what there is.
+    pub(crate) fn left_over(
+        &self,
+        group: &str,
+        topics: &[&str],
+        timeout: Duration,
+    ) -> Result<Option<TopicPartition>, ClientError> {
+        if self.is_incremental() {
+            return Ok(None);
+        }
+        group::left_over(self.client.client(), group, topics, timeout)
+    }
+
+    /// Leaves the group and joins it again, for which it deals all partitions out anew. What this member has is asked for
+    /// first ([`Rebalance::Revoke`]). Where a rebalance is under way, the member stays for that one, and is asked for what it
+    /// is given in it.
+    ///
+    /// To join again would not be enough: of a static member that has changed nothing, and does not lead its group, a
+    /// coordinator takes it for a question (Kafka's `GroupMetadataManager`).
+    pub(crate) fn leave_and_join(&self, topics: &[&str]) -> Result<(), ClientError> {
+        self.client.unsubscribe();
+        self.subscribe(topics)
     }
 
     /// Serves librdkafka's events, and gives the rebalance that waits for an answer.

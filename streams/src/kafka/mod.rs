@@ -14,6 +14,7 @@
 //! * `log`: what librdkafka logs;
 //! * [`producer`]: transactional and idempotent producers;
 //! * [`admin`]: topics, groups, offsets and broker settings;
+//! * `group`: what the members of a group have;
 //! * [`authorized`]: what this client may do, as far as the cluster tells it;
 //! * [`reach`]: the first contact, and why there is none;
 //! * [`error`]: every client error, classified.
@@ -35,6 +36,7 @@ pub(crate) mod batch;
 mod closing;
 pub(crate) mod consumer;
 pub(crate) mod error;
+mod group;
 mod lists;
 mod log;
 mod offset_metadata;

@@ -67,7 +67,7 @@ impl Properties {
     /// # Errors
     ///
     /// If the runtime depends on the property, with what to set instead; if librdkafka knows no such property, or refuses the
-    /// value. Properties that belong together are compared when a client is made.
+    /// value; if `bootstrap.servers` names no broker. Properties that belong together are compared when a client is made.
     pub fn set(
         &mut self,
         key: impl Into<String>,
@@ -76,6 +76,7 @@ impl Properties {
         let (key, value) = (key.into(), value.into());
         reserved::permit(&key, &value)
             .and_then(|()| super::property::accept(&key, &value))
+            .and_then(|()| names_a_broker(&key, &value))
             .map_err(crate::Error::Configuration)?;
         self.values
             .insert(reserved::canonical(&key).to_owned(), value);
@@ -369,6 +370,18 @@ pub(crate) struct ConsumerSettings<'a> {
     pub(crate) isolation_level: &'a str,
 }
 
+/// An empty list of brokers, as of a variable that is not set, must not be taken for none: the command line starts an embedded
+/// Kafka where nothing says where Kafka is.
+fn names_a_broker(key: &str, value: &str) -> Result<(), String> {
+    let is_empty = || value.split(',').all(|server| server.trim().is_empty());
+    match reserved::canonical(key) == "bootstrap.servers" && is_empty() {
+        true => Err(format!(
+            "property `{key}` names no broker; write `HOST:PORT`, or leave it out"
+        )),
+        false => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
@@ -437,6 +450,22 @@ mod tests {
         let producer = properties.idempotent_producer(0);
         assert_eq!(producer.get("linger.ms"), Some("7"));
         assert_eq!(producer.get("queue.buffering.max.ms"), None);
+    }
+
+    #[test]
+    fn an_empty_list_of_brokers_is_refused() {
+        for (key, value) in [
+            ("bootstrap.servers", ""),
+            ("bootstrap.servers", " , "),
+            ("metadata.broker.list", ""),
+        ] {
+            let error = Properties::default().set(key, value).unwrap_err();
+            let error = error.to_string();
+            assert!(
+                error.contains(key) && error.contains("HOST:PORT"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl Work {
                     changelogs.inputs.push((task_id, id, partition));
                     continue;
                 }
-                let route = self.output.open(topic)?;
+                let route = self.output.open_topic(topic)?;
                 let (mut records, mut bytes) = (0, 0);
                 for (key, stored) in store.written() {
                     let entry = spec.kind.logged(key, stored);

@@ -34,6 +34,7 @@ mod tests {
 
     use super::*;
     use crate::prelude::*;
+    use crate::runtime::progress::Advance;
     use crate::runtime::tasks::Phase;
 
     fn partition(topic: &str) -> TopicPartition {
@@ -79,6 +80,24 @@ mod tests {
         *tasks.phase_mut(id).unwrap() = Phase::Restoring(2);
         assert!(tasks.remove(&[partition("in")]).is_empty());
         assert!(tasks.waiting().is_empty());
+    }
+
+    #[test]
+    fn what_is_committed_is_processed() {
+        let mut tasks = joining();
+        let both = [(partition("in"), 7), (partition("rows"), 5)];
+        tasks.add(&both, &both);
+        let id = *tasks.waiting().first().unwrap();
+        let advance = Advance {
+            offsets: vec![(partition("rows"), 9)],
+            ..Advance::default()
+        };
+        tasks.committed(&advance);
+        // Given back later, without the other input: a restore goes up to there.
+        assert_eq!(
+            tasks.processed_of(id),
+            [(partition("in"), 7), (partition("rows"), 9)]
+        );
     }
 
     #[test]

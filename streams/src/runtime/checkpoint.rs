@@ -31,11 +31,11 @@ impl Work {
         progress: Progress,
     ) -> Result<(), super::work::Interrupt> {
         if self.output.written().is_none() {
-            self.transaction_ended();
+            self.restart_interval();
             return Ok(());
         }
         let started = Instant::now();
-        self.output.begin_commit(self.tasks.unapplied_bytes());
+        self.output.note_commit(self.tasks.unapplied_bytes());
         self.flush_record_caches()?;
         let written = self.output.written().unwrap_or_default();
         let positions = match progress {
@@ -53,7 +53,7 @@ impl Work {
         self.apply(&changelogs, &advance)?;
         self.tasks.committed(&advance);
         self.shared.purge.note(&advance.offsets);
-        self.transaction_ended();
+        self.restart_interval();
         self.output.look_up_partitions();
         self.totals.checkpoints += 1;
         self.totals.written += written.records;

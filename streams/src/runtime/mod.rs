@@ -14,6 +14,7 @@
 //! | `threads` | the stream threads, started all or none |
 //! | `thread` | the loop of a stream thread |
 //! | `rebalance` | partitions that the group gives and takes |
+//! | `dealing` | whether the group has dealt out all partitions |
 //! | `recovery` | after a failure: abort, go back to the committed offsets |
 //! | `stop`, `patience` | the request to end, and how long the client is waited for |
 //! | `tasks` | tasks and the progress of their input partitions |
@@ -27,6 +28,7 @@
 //! | `output` | records that leave, transactions, partitions |
 //! | `delivery` | whether they leave in transactions, and the producer for it |
 //! | `record_size` | how large a record is, and what is said where that is too much |
+//! | `deadlines` | when the next checkpoint is due |
 //! | `checkpoint` | the commit of outputs and offsets together |
 //! | `changelog` | what the tasks' stores have changed, on its way to Kafka |
 //! | `changelog_inputs` | inputs that are changelogs of tables |
@@ -64,6 +66,8 @@ mod changelog_inputs;
 mod changelog_reader;
 mod checkpoint;
 mod clock;
+mod deadlines;
+mod dealing;
 mod delivery;
 mod disk_use;
 mod elsewhere;

@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //!
-//! * a transaction begins with the first record that is *processed*, whether or not it has outputs, and is never empty;
+//! * a transaction begins with the first record that is *processed*, whether or not it has outputs, or with what a punctuator
+//!   writes, and is never empty;
 //! * between [`Output::begin`] and a successful [`Output::commit`] nothing is visible to a read-committed consumer;
 //! * after any error the owner calls [`Output::abort`], which leaves a producer that can begin again.
 
@@ -56,7 +57,7 @@ pub(crate) struct Output {
     limits: RecordLimits,
     producer: Producer,
     topics: Vec<OpenTopic>,
-    open: Option<Written>,
+    transaction: Option<Written>,
     size: TransactionSize,
     /// When the open transaction began.
     began: Instant,
@@ -89,7 +90,7 @@ impl Output {
             limits,
             producer,
             topics: Vec::new(),
-            open: None,
+            transaction: None,
             looked_up: Instant::now(),
             must_replace: false,
         })
@@ -109,7 +110,7 @@ impl Output {
     }
 
     /// Opens an output topic, once.
-    pub(crate) fn open(&mut self, name: &str) -> Result<Route, ClientError> {
+    pub(crate) fn open_topic(&mut self, name: &str) -> Result<Route, ClientError> {
         if let Some(at) = self.topics.iter().position(|t| t.name == name) {
             return Ok(Route(at));
         }
@@ -152,7 +153,7 @@ impl Output {
     /// Begins a transaction, if none is open, and says whether it did.
     #[inline]
     pub(crate) fn begin(&mut self) -> Result<bool, ClientError> {
-        if self.open.is_some() {
+        if self.transaction.is_some() {
             Ok(false)
         } else {
             self.begin_new().map(|()| true)
@@ -164,14 +165,14 @@ impl Output {
         if let Delivery::ExactlyOnce { .. } = self.delivery {
             self.producer.begin_transaction()?;
         }
-        self.open = Some(Written::default());
+        self.transaction = Some(Written::default());
         self.began = Instant::now();
         Ok(())
     }
 
     /// What the open transaction holds; `None` if there is none.
     pub(crate) fn written(&self) -> Option<Written> {
-        self.open
+        self.transaction
     }
 
     /// Whether the transaction holds so much that it should be committed now.
@@ -183,12 +184,12 @@ impl Output {
     /// The same, where so many bytes more will be written before it is committed.
     #[inline]
     pub(crate) fn is_full_with(&self, more: usize) -> bool {
-        self.open
+        self.transaction
             .is_some_and(|written| self.size.is_reached(written.bytes + more))
     }
 
     /// What is open is going to be committed, with so many bytes more at the most.
-    pub(crate) fn begin_commit(&mut self, more: usize) {
+    pub(crate) fn note_commit(&mut self, more: usize) {
         let why = match self.is_full_with(more) {
             true => Why::Full,
             false => Why::Due,
@@ -222,7 +223,7 @@ impl Output {
         };
         let handle = topic.handle;
         self.produce(handle, partition, record)?;
-        if let Some(written) = &mut self.open {
+        if let Some(written) = &mut self.transaction {
             written.records += 1;
         }
         Ok(())
@@ -234,7 +235,7 @@ impl Output {
         topic: &str,
         letter: &StagedRecord<'_>,
     ) -> Result<Option<String>, ClientError> {
-        let route = self.open(topic)?;
+        let route = self.open_topic(topic)?;
         let refusal = self.refuses(route, letter);
         if refusal.is_none() {
             self.write(route, letter)?;
@@ -274,7 +275,7 @@ impl Output {
             }
             Err(error) => return Err(self.cause_of(error)),
         }
-        if let Some(written) = &mut self.open {
+        if let Some(written) = &mut self.transaction {
             written.bytes += size(record) + record.headers.bytes();
         }
         Ok(())
@@ -367,7 +368,7 @@ impl Output {
 
     /// What was written is committed.
     fn end(&mut self) {
-        if let Some(written) = self.open.take() {
+        if let Some(written) = self.transaction.take() {
             let (commit_began, why) = self.commit;
             self.size
                 .committed(written.bytes, why, commit_began.elapsed());
@@ -382,7 +383,7 @@ impl Output {
     /// Drops what was written since the last commit. A producer that cannot abort is replaced by a new one of the same
     /// id, whose start makes the broker abort (or complete) what the old one left.
     pub(crate) fn abort(&mut self, remedy: Remedy) -> Result<(), ClientError> {
-        let open = self.open.take();
+        let open = self.transaction.take();
         if let Some(written) = open {
             self.size.aborted(written.bytes, self.began.elapsed());
         }

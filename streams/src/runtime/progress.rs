@@ -142,8 +142,76 @@ impl Tasks {
         }
         for input in &mut self.inputs {
             input.records = 0;
-            input.committed = offset_of(&input.partition, &advance.offsets).or(input.committed);
+            if let Some(offset) = offset_of(&input.partition, &advance.offsets) {
+                input.committed = Some(offset);
+                input.processed = Some(offset);
+            }
             input.time = offset_of(&input.partition, &advance.times).or(input.time);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::prelude::*;
+
+    fn partition(topic: &str) -> TopicPartition {
+        TopicPartition::new(topic, 0)
+    }
+
+    /// The task of a topology that copies these topics.
+    fn copying(topics: &[&str]) -> Tasks {
+        let builder = TopologyBuilder::new("app");
+        let streams = topics.iter().map(|t| builder.stream::<String, String>(t));
+        let merged = streams.reduce(|a, b| a.merge(&b)).unwrap();
+        merged.to("out");
+        let mut tasks = Tasks::new(builder.build());
+        let starts: Vec<_> = topics.iter().map(|t| (partition(t), 0)).collect();
+        tasks.add(&starts, &[]);
+        tasks
+    }
+
+    fn observe(tasks: &mut Tasks, time: i64) {
+        let (_, active) = tasks.input_mut(0).unwrap();
+        active.running().unwrap().observe(time);
+    }
+
+    fn stream_time(tasks: &mut Tasks) -> Option<i64> {
+        let (_, active) = tasks.input_mut(0).unwrap();
+        active.running().and_then(|task| task.stream_time())
+    }
+
+    #[test]
+    fn a_task_goes_on_at_the_stream_time_that_is_committed_with_its_offset() {
+        let mut tasks = copying(&["in"]);
+        observe(&mut tasks, 1_000);
+        let (input, _) = tasks.input_mut(0).unwrap();
+        input.advance(4);
+        let advance = tasks.advance(Progress::Records, &[]);
+        assert_eq!(advance.times, [(partition("in"), 1_000)]);
+        tasks.go_on_at(&advance.times);
+        observe(&mut tasks, 2_000);
+        // What was not committed is forgotten, as it comes again.
+        let _ = tasks.restart(&[(partition("in"), 5)], &[]);
+        assert_eq!(stream_time(&mut tasks), Some(1_000));
+        tasks.go_on_at(&[(partition("in"), 1_500)]);
+        assert_eq!(stream_time(&mut tasks), Some(1_500));
+    }
+
+    #[test]
+    fn a_task_goes_on_at_the_largest_time_of_its_inputs() {
+        for times in [[1_000, 3_000], [3_000, 1_000]] {
+            let mut tasks = copying(&["a", "b"]);
+            let [a, b] = times;
+            let times = [(partition("a"), a), (partition("b"), b)];
+            tasks.go_on_at(&times);
+            assert_eq!(stream_time(&mut tasks), Some(3_000));
+            let starts = [(partition("a"), 0), (partition("b"), 0)];
+            let _ = tasks.restart(&starts, &[]);
+            assert_eq!(stream_time(&mut tasks), Some(3_000));
         }
     }
 }

@@ -74,6 +74,7 @@ impl StreamThread {
         // Not before: what failed above is answered again, from the same offsets.
         self.carried.clear();
         self.elsewhere.is_known();
+        self.dealing.has_dealt();
         // A bounded run may have nothing to read from a partition that an earlier run has read to its end.
         if let Some(bound) = &self.work.shared.bound {
             bound.reached(&starts);
@@ -154,6 +155,7 @@ impl StreamThread {
     /// Gives the partitions of a rebalance up, which is the answer to it.
     fn give_up(&mut self, rebalance: Rebalance) -> Result<(), ClientError> {
         let partitions = rebalance.partitions();
+        self.dealing.is_over();
         let tasks = self.work.tasks.remove(partitions);
         self.lay_down(tasks);
         let answered = self.consumer.unassign(rebalance.partitions());

@@ -133,7 +133,7 @@ impl StreamThread {
     fn abort_and_rewind(&mut self, remedy: Remedy) -> Result<(), Interrupt> {
         let before = self.work.output.producer_identity();
         self.work.output.abort(remedy)?;
-        self.work.transaction_ended();
+        self.work.restart_interval();
         if self.work.output.producer_identity() != before {
             self.tell_producer_ready();
         }
@@ -152,13 +152,14 @@ impl StreamThread {
 
     /// Puts a new consumer in the place of a fenced one, which has lost its partitions.
     fn rejoin(&mut self) -> Result<(), ClientError> {
-        self.work.transaction_ended();
+        self.work.restart_interval();
         let partitions = self.work.tasks.partitions();
         if self.carried.is_empty() {
             self.carried = self.work.tasks.starts();
         }
         let tasks = self.work.tasks.remove(&partitions);
         self.lay_down(tasks);
+        self.dealing.is_over();
         self.consumer.close(REJOIN_AFTER);
         self.consumer = join(&self.work.shared, self.work.index)?;
         self.must_rejoin = false;
@@ -173,7 +174,7 @@ impl StreamThread {
 
     /// Every input goes back to where the group's committed offset is, with a fresh task. One with state waits for it.
     pub(super) fn rewind(&mut self) -> Result<(), Interrupt> {
-        self.work.transaction_ended();
+        self.work.restart_interval();
         let partitions = self.work.tasks.partitions();
         if partitions.is_empty() {
             return Ok(());

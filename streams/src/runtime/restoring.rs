@@ -420,7 +420,9 @@ fn begin_stores(
 pub(super) fn lacks_removals(written_at: i64, now: SystemTime) -> bool {
     let now = now.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
     let age = i64::try_from(now).unwrap_or(i64::MAX) - written_at;
-    age > REMOVALS_KEPT_MS - 60 * 60 * 1_000
+    let hour = 60 * 60 * 1_000;
+    // A time that is still to come was told by a clock that was wrong, or is told so now: how long ago it was is not known.
+    age > REMOVALS_KEPT_MS - hour || age < -hour
 }
 
 fn shorter(store: &str, offset: i64, log: &Log) -> Error {
@@ -442,6 +444,14 @@ mod tests {
         let at = |time: Duration| UNIX_EPOCH + time;
         assert!(lacks_removals(0, at(day)));
         assert!(!lacks_removals(0, at(day / 2)));
+    }
+
+    #[test]
+    fn a_store_that_was_written_in_the_future_may_lack_removals() {
+        let now = UNIX_EPOCH + Duration::from_secs(7_200);
+        let hour = 60 * 60 * 1_000;
+        assert!(!lacks_removals(3 * hour, now));
+        assert!(lacks_removals(3 * hour + 1, now));
     }
 
     fn log(stable: i64, end: i64) -> Log {

@@ -56,9 +56,9 @@ pub(crate) struct Input {
     pub(super) start: i64,
     /// Records processed since the last checkpoint.
     pub(super) records: i64,
-    /// What was last committed.
+    /// What this thread has committed last; `None` before it has.
     pub(super) committed: Option<i64>,
-    /// The group's committed offset when the input began here or anew; `None` while there is none.
+    /// Up to where the group has processed it, as it has committed it; `None` while it has committed nothing.
     pub(super) processed: Option<i64>,
     /// The stream time that was committed for it last.
     pub(super) time: Option<i64>,
@@ -460,29 +460,6 @@ mod tests {
         assert_eq!(advance.offsets, [(partition("in"), 0)]);
         tasks.committed(&advance);
         assert!(tasks.advance(Progress::Records, &[]).offsets.is_empty());
-    }
-
-    fn stream_time(tasks: &mut Tasks) -> Option<i64> {
-        let (_, active) = tasks.input_mut(0).unwrap();
-        active.running().and_then(|task| task.stream_time())
-    }
-
-    #[test]
-    fn a_task_goes_on_at_the_stream_time_that_is_committed_with_its_offset() {
-        let mut tasks = tasks();
-        let (_, active) = tasks.input_mut(0).unwrap();
-        active.running().unwrap().observe(1_000);
-        process(&mut tasks, 4);
-        let advance = tasks.advance(Progress::Records, &[]);
-        assert_eq!(advance.times, [(partition("in"), 1_000)]);
-        tasks.go_on_at(&advance.times);
-        let (_, active) = tasks.input_mut(0).unwrap();
-        active.running().unwrap().observe(2_000);
-        // What was not committed is forgotten, as it comes again.
-        let _ = tasks.restart(&[(partition("in"), 5)], &[]);
-        assert_eq!(stream_time(&mut tasks), Some(1_000));
-        tasks.go_on_at(&[(partition("in"), 1_500)]);
-        assert_eq!(stream_time(&mut tasks), Some(1_500));
     }
 
     #[test]

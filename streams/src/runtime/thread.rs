@@ -1,10 +1,11 @@
 //! A stream thread: one consumer, one producer, the tasks of the partitions that the group gave it.
 //!
-//! Its loop, in this order, each turn: answer a rebalance; call the punctuators that are due; read a batch and process it;
-//! take a checkpoint when one is due.
+//! Its loop, in this order, each turn: answer a rebalance; see whether the group has dealt out everything; begin tasks whose
+//! state is there; call the punctuators that are due; read a batch and process it; take a checkpoint when one is due.
 //! Any error of the client leads to [`StreamThread::recover`]: abort, go back to the committed offsets, process again.
 
 use super::batch_size::BatchSize;
+use super::dealing::Dealing;
 use super::delivery::Delivery;
 use super::elsewhere::Elsewhere;
 use super::event::Event;
@@ -56,6 +57,7 @@ pub(crate) struct StreamThread {
     /// The job was asked to end, but its last checkpoint failed: how far the inputs were, and have to come again.
     unfinished: Option<Vec<(TopicPartition, i64)>>,
     pub(super) elsewhere: Elsewhere,
+    pub(super) dealing: Dealing,
     looked_at_bound: Instant,
     batch_size: BatchSize,
 }
@@ -82,6 +84,7 @@ impl StreamThread {
             carried: Vec::new(),
             unfinished: None,
             elsewhere: Elsewhere::default(),
+            dealing: Dealing::default(),
             looked_at_bound: Instant::now(),
             batch_size: BatchSize::default(),
         };
@@ -141,6 +144,7 @@ impl StreamThread {
             return Ok(turn);
         }
         self.answer_rebalances()?;
+        self.see_that_all_is_dealt_out()?;
         self.begin_restored()?;
         self.work.punctuate()?;
         let wait = self.work.until_checkpoint().min(IDLE_WAIT);

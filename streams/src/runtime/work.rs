@@ -2,6 +2,7 @@
 //!
 //! It has everything of the thread but the consumer, so that a batch, which borrows the consumer, can be processed.
 
+use super::deadlines::Deadlines;
 use super::event::Event;
 use super::output::{Output, Route};
 use super::progress::Progress;
@@ -76,37 +77,6 @@ pub(super) struct Work {
     headers: Headers,
 }
 
-/// When the next checkpoint is due, by the job's clock, in milliseconds.
-pub(super) struct Deadlines {
-    interval: u64,
-    /// The part of the transaction's timeout after which it is committed whatever the interval says.
-    transaction: u64,
-    due: u64,
-}
-
-impl Deadlines {
-    /// `transaction_timeout` is that of transactions, where there are any.
-    fn new(interval: Duration, transaction_timeout: Option<Duration>, now: u64) -> Self {
-        let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
-        let interval = millis(interval);
-        // Flushing and committing take their time too.
-        let transaction = transaction_timeout.map_or(u64::MAX, |timeout| millis(timeout) / 2);
-        Self {
-            interval,
-            transaction,
-            due: now.saturating_add(interval),
-        }
-    }
-
-    pub(super) fn transaction_began(&mut self, now: u64) {
-        self.due = self.due.min(now.saturating_add(self.transaction));
-    }
-
-    pub(super) fn checkpoint_taken(&mut self, now: u64) {
-        self.due = now.saturating_add(self.interval);
-    }
-}
-
 impl Work {
     pub(super) fn new(shared: Arc<Shared>, index: usize, tasks: Tasks, output: Output) -> Self {
         let config = shared.topology.config();
@@ -146,7 +116,7 @@ impl Work {
     pub(super) fn until_checkpoint(&self) -> Duration {
         match self.output.written() {
             Some(_) => {
-                Duration::from_millis(self.deadlines.due.saturating_sub(self.shared.clock.now()))
+                Duration::from_millis(self.deadlines.due().saturating_sub(self.shared.clock.now()))
             }
             None => Duration::MAX,
         }
@@ -155,7 +125,7 @@ impl Work {
     /// Whether the interval is over, or the transaction comes near its timeout or its size limit.
     #[inline]
     pub(super) fn checkpoint_is_due(&self) -> bool {
-        self.shared.clock.now() >= self.deadlines.due || self.output.is_full()
+        self.shared.clock.now() >= self.deadlines.due() || self.output.is_full()
     }
 
     /// Whether stores have changed so much that it should be committed now: until then it is in memory, and then it is written
@@ -166,8 +136,8 @@ impl Work {
             || self.output.is_full_with(bytes)
     }
 
-    /// Nothing is open any more.
-    pub(super) fn transaction_ended(&mut self) {
+    /// The checkpoint interval begins anew: nothing waits for a commit.
+    pub(super) fn restart_interval(&mut self) {
         self.deadlines.checkpoint_taken(self.shared.clock.now());
     }
 
@@ -325,7 +295,7 @@ fn first_refused(
     for record in task.staged().iter() {
         let route = match routes.get(record.topic).copied().flatten() {
             Some(route) => route,
-            None => match output.open(task.topic_name(record.topic)) {
+            None => match output.open_topic(task.topic_name(record.topic)) {
                 Err(error) if error.is_no_topic() => {
                     return Ok(Some(Failure::not_written(error.to_string())));
                 }
@@ -390,41 +360,5 @@ fn first_error(batch: &Batch<'_>) -> Result<(), ClientError> {
                 error
             })
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MINUTE: Duration = Duration::from_secs(60);
-
-    #[test]
-    fn a_checkpoint_is_due_after_the_interval() {
-        let mut deadlines = Deadlines::new(Duration::from_secs(10), Some(MINUTE), 0);
-        assert_eq!(deadlines.due, 10_000);
-        deadlines.checkpoint_taken(11_000);
-        assert_eq!(deadlines.due, 21_000);
-    }
-
-    #[test]
-    fn a_transaction_is_committed_long_before_its_timeout() {
-        let mut deadlines = Deadlines::new(Duration::from_secs(59), Some(MINUTE), 0);
-        deadlines.transaction_began(5_000);
-        assert_eq!(deadlines.due, 35_000);
-    }
-
-    #[test]
-    fn without_transactions_the_interval_is_all_that_counts() {
-        let mut deadlines = Deadlines::new(Duration::from_secs(300), None, 0);
-        deadlines.transaction_began(5_000);
-        assert_eq!(deadlines.due, 300_000);
-    }
-
-    #[test]
-    fn an_interval_that_ends_earlier_stays() {
-        let mut deadlines = Deadlines::new(Duration::from_secs(10), Some(MINUTE), 0);
-        deadlines.transaction_began(9_000);
-        assert_eq!(deadlines.due, 10_000);
     }
 }

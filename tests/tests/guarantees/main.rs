@@ -8,6 +8,8 @@
 )]
 
 mod bounded;
+mod checks;
+mod dealing;
 mod endings;
 mod fixture;
 mod members;
@@ -16,3 +18,17 @@ mod positions;
 mod records;
 mod rolling_restart;
 mod topics;
+#[path = "../../../streams-broker/tests/protocol/wire/mod.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "one test speaks the protocol itself, and little of it"
+)]
+mod wire;
+
+/// Where the wire finds a broker if nobody says it.
+mod kafka {
+    pub(crate) fn address() -> &'static str {
+        streams_tests::TestCluster::shared().bootstrap_servers()
+    }
+}

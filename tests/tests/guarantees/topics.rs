@@ -41,3 +41,29 @@ fn a_source_topic_that_is_deleted_is_named() {
     let expected = format!("the topic `{}` is not there", fixture.input);
     assert!(error.to_string().contains(&expected), "{error}");
 }
+
+#[test]
+fn a_connection_that_is_cut_while_the_topics_are_asked_for_delays_the_start() {
+    let kafka = EmbeddedKafka::start().unwrap();
+    let cluster = TestCluster::on(&kafka);
+    let mut fixture = Fixture::on(&cluster, 2);
+    fixture.properties = vec![
+        ("client.id", "job"),
+        ("reconnect.backoff.ms", "10"),
+        ("reconnect.backoff.max.ms", "100"),
+    ];
+    fixture.produce(2, 100);
+    // Behind the first contact, which waits for brokers that come up.
+    let cut = |nth| {
+        Fault::cut_before(ApiKey::Metadata)
+            .client_id("job-admin")
+            .nth(nth)
+    };
+    let cuts: Vec<_> = (3..=12).map(|nth| kafka.inject(cut(nth))).collect();
+    let topology = fixture.mapping(&fixture.builder(), str::to_owned);
+    let handle = fixture.start(topology);
+    assert!(cuts.iter().any(|cut| !cut.struck().is_empty()));
+    wait_until("it is copied", SOON, || fixture.outputs().len() >= 100);
+    fixture.stop(handle);
+    Oracle::exactly_once(&fixture.inputs(), &fixture.outputs());
+}
