@@ -1,4 +1,4 @@
-//! Strings of 100 bytes for the input topic, and values of 1300 bytes.
+//! Strings of 100 bytes for the input topic, and values of chosen size.
 
 use crate::Failure;
 use rdkafka::ClientConfig;
@@ -85,14 +85,15 @@ pub(crate) fn fill(servers: &str, topic: &str, records: u64) -> Result<(), Failu
     Ok(())
 }
 
-/// The size of a value.
-pub(crate) const VALUE_BYTES: usize = 1_300;
-
 /// Values that do not compress: windows on noise, far apart for neighbours.
-struct Values(Vec<u8>);
+struct Values {
+    noise: Vec<u8>,
+    /// The size of a value.
+    bytes: usize,
+}
 
 impl Values {
-    fn new() -> Self {
+    fn new(bytes: usize) -> Self {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut next = move || {
             // Marsaglia's xorshift.
@@ -101,13 +102,19 @@ impl Values {
             state ^= state << 17;
             state.to_le_bytes()
         };
-        Self((0..512 * 1_024).flat_map(|_| next()).collect())
+        Self {
+            noise: (0..512 * 1_024).flat_map(|_| next()).collect(),
+            bytes,
+        }
     }
 
     fn get(&self, number: u64) -> Result<&[u8], Failure> {
-        let room = self.0.len() - VALUE_BYTES;
+        let room = self.noise.len() - self.bytes;
         let start = usize::try_from(number * 1_000_003)? % room;
-        Ok(self.0.get(start..start + VALUE_BYTES).unwrap_or_default())
+        Ok(self
+            .noise
+            .get(start..start + self.bytes)
+            .unwrap_or_default())
     }
 }
 
@@ -118,8 +125,13 @@ fn send_value(producer: &BaseProducer, topic: &str, key: u64, value: &[u8]) -> R
 }
 
 /// Writes a value for each of so many keys.
-pub(crate) fn fill_values(servers: &str, topic: &str, keys: u64) -> Result<(), Failure> {
-    let (producer, values) = (producer(servers)?, Values::new());
+pub(crate) fn fill_values(
+    servers: &str,
+    topic: &str,
+    keys: u64,
+    value_bytes: usize,
+) -> Result<(), Failure> {
+    let (producer, values) = (producer(servers)?, Values::new(value_bytes));
     for number in 0..keys {
         send_value(&producer, topic, number, values.get(number)?)?;
     }
@@ -132,10 +144,11 @@ pub(crate) fn values_at_rate(
     servers: &str,
     topic: &str,
     keys: u64,
+    value_bytes: usize,
     rate: u64,
     ended: &AtomicBool,
 ) -> Result<(), Failure> {
-    let (producer, values) = (producer(servers)?, Values::new());
+    let (producer, values) = (producer(servers)?, Values::new(value_bytes));
     let (start, mut sent) = (Instant::now(), 0);
     while !ended.load(Ordering::Relaxed) {
         while sent < u64::try_from(start.elapsed().as_millis())? * rate / 1_000 {

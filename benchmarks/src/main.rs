@@ -85,9 +85,8 @@ enum Command {
         /// The state, in one store on disk, in megabytes (10^6 bytes).
         #[arg(long, default_value_t = 1_024)]
         state_mb: u64,
-        /// Time between checkpoints, in milliseconds.
-        #[arg(long, default_value_t = 100)]
-        interval_ms: u64,
+        #[command(flatten)]
+        kept: state::Kept,
         /// How often each job is killed and started; they take turns.
         #[arg(long, default_value_t = 3)]
         rounds: usize,
@@ -97,9 +96,8 @@ enum Command {
         /// The state, in one store on disk, in megabytes (10^6 bytes).
         #[arg(long, default_value_t = 412)]
         state_mb: u64,
-        /// Time between checkpoints, in milliseconds.
-        #[arg(long, default_value_t = 100)]
-        interval_ms: u64,
+        #[command(flatten)]
+        kept: state::Kept,
         /// How often the store is deleted and restored.
         #[arg(long, default_value_t = 3)]
         rounds: usize,
@@ -152,14 +150,14 @@ fn main() -> Result<(), Failure> {
         } => latency::compare(rate, Duration::from_secs(seconds), interval_ms),
         Command::Restart {
             state_mb,
-            interval_ms,
+            kept,
             rounds,
-        } => state::restart(state_mb, interval_ms, rounds),
+        } => state::restart(state_mb, kept, rounds),
         Command::Restore {
             state_mb,
-            interval_ms,
+            kept,
             rounds,
-        } => state::restore(state_mb, interval_ms, rounds),
+        } => state::restore(state_mb, kept, rounds),
         Command::Contest(run) => run.contest(),
     }
 }

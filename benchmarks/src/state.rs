@@ -25,12 +25,23 @@ const SILENCE: Duration = Duration::from_millis(500);
 /// Keys of the job whose state is as good as empty.
 const FEW_KEYS: u64 = 100;
 
+/// What a job keeps, and how often it commits.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    /// The bytes of a value.
+    #[arg(long, default_value_t = 1_300, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    value_bytes: u64,
+    /// Time between checkpoints, in milliseconds.
+    #[arg(long, default_value_t = 100)]
+    interval_ms: u64,
+}
+
 /// Kills a job with so many megabytes of state while it works, and starts it again; beside it, one with none.
-pub(crate) fn restart(state_mb: u64, interval_ms: u64, rounds: usize) -> Result<(), Failure> {
+pub(crate) fn restart(state_mb: u64, kept: Kept, rounds: usize) -> Result<(), Failure> {
     let cluster = TestCluster::shared();
     let mut jobs = [
-        StateJob::with_state(cluster, 0, interval_ms)?,
-        StateJob::with_state(cluster, state_mb, interval_ms)?,
+        StateJob::with_state(cluster, 0, kept)?,
+        StateJob::with_state(cluster, state_mb, kept)?,
     ];
     println!(
         "{:>10}  {:>15}  {:>17}  {:>16}  {:>6}",
@@ -55,8 +66,8 @@ pub(crate) fn restart(state_mb: u64, interval_ms: u64, rounds: usize) -> Result<
 
 /// Deletes the store of a job with so many megabytes of state, and starts it again; beside it, a bare consumer that reads the
 /// changelog.
-pub(crate) fn restore(state_mb: u64, interval_ms: u64, rounds: usize) -> Result<(), Failure> {
-    let mut job = StateJob::with_state(TestCluster::shared(), state_mb, interval_ms)?;
+pub(crate) fn restore(state_mb: u64, kept: Kept, rounds: usize) -> Result<(), Failure> {
+    let mut job = StateJob::with_state(TestCluster::shared(), state_mb, kept)?;
     println!(
         "{:>12}  {:>9}  {:>9}  {:>5}  {:>15}  {:>6}",
         "changelog MB", "bare MB/s", "restore", "ratio", "s to new output", "load"
@@ -131,15 +142,13 @@ struct StateJob {
 
 impl StateJob {
     /// Processes as many megabytes, each key once, and dies.
-    fn with_state(cluster: &TestCluster, state_mb: u64, interval_ms: u64) -> Result<Self, Failure> {
+    fn with_state(cluster: &TestCluster, state_mb: u64, kept: Kept) -> Result<Self, Failure> {
+        let value_bytes = usize::try_from(kept.value_bytes)?;
         let (input, output) = (cluster.topic("state-in", 1), cluster.topic("state-out", 1));
         let servers = cluster.bootstrap_servers();
-        let keys = FEW_KEYS.max(state_mb * 1_000_000 / feed::VALUE_BYTES as u64);
-        println!(
-            "filling `{input}` with {keys} values of {} bytes",
-            feed::VALUE_BYTES
-        );
-        feed::fill_values(servers, &input, keys)?;
+        let keys = FEW_KEYS.max(state_mb * 1_000_000 / kept.value_bytes);
+        println!("filling `{input}` with {keys} values of {value_bytes} bytes");
+        feed::fill_values(servers, &input, keys, value_bytes)?;
         let directory = tempfile::tempdir()?;
         let run = Run::new(
             Contestant::StreamsState,
@@ -147,7 +156,7 @@ impl StateJob {
             &input,
             &output,
             0,
-            interval_ms,
+            kept.interval_ms,
         )
         .with_state_dir(directory.path());
         let mut job = Self {
@@ -169,7 +178,7 @@ impl StateJob {
             job.directory.path().display()
         );
         job.kill()?;
-        job.feeder = Feeder::start(servers.to_owned(), input, keys)?;
+        job.feeder = Feeder::start(servers.to_owned(), input, keys, value_bytes)?;
         Ok(job)
     }
 
@@ -276,12 +285,19 @@ impl Feeder {
         }
     }
 
-    fn start(servers: String, topic: String, keys: u64) -> Result<Self, Failure> {
+    fn start(
+        servers: String,
+        topic: String,
+        keys: u64,
+        value_bytes: usize,
+    ) -> Result<Self, Failure> {
         let end = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&end);
         let feed = move || {
             // Without new records the benchmark finds no new output, and says so.
-            if let Err(error) = feed::values_at_rate(&servers, &topic, keys, LIVE_RATE, &ended) {
+            if let Err(error) =
+                feed::values_at_rate(&servers, &topic, keys, value_bytes, LIVE_RATE, &ended)
+            {
                 eprintln!("writing to `{topic}`: {error}");
             }
         };
