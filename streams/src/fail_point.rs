@@ -13,6 +13,10 @@ pub(crate) enum FailPoint {
     /// Between the stores of two tasks.
     InApply,
     AfterApply,
+    /// A table of what a store has logged is written, and the store does not know of it yet.
+    InTable,
+    /// It knows of it, and the log has it still.
+    AfterTable,
     /// A table of a restore is written, and the store does not know of it yet.
     InIngestion,
     /// Between what a restore writes.

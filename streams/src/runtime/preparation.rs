@@ -23,9 +23,6 @@ use std::time::Duration;
 /// machine that boots.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
-/// So much is read in a fraction of a second; of more it is told.
-const TOLD_BYTES: u64 = 16 << 20;
-
 pub(super) struct Prepared {
     pub(super) instance: Instance,
     pub(super) bound: Option<Bound>,
@@ -115,14 +112,6 @@ fn open_stores(topology: &Topology, directory: &Path, cluster: Option<&str>) -> 
     let io = |what: String, source| Error::Io { what, source };
     std::fs::create_dir_all(&path)
         .map_err(|e| io(format!("making the directory {}", path.display()), e))?;
-    let bytes = Disk::bytes_to_read(&path);
-    if bytes >= TOLD_BYTES {
-        tracing::info!(
-            "opening the state stores in {}: {} MB of their journals are read, which takes up to some seconds",
-            path.display(),
-            bytes >> 20
-        );
-    }
     let disk = Disk::open(&path).map_err(Error::State)?;
     Ok(Backends::new(Some(disk), backend))
 }

@@ -322,7 +322,8 @@ impl StoreRestore {
     /// Hands what was read to the store, with the offset that it reaches, all or nothing; keeps so many bytes of memory for
     /// what comes. Much of it is written meanwhile.
     pub(super) fn write(&mut self, committed: &mut dyn Committed, keep: usize) -> Result<()> {
-        match committed.ingestion(self.unwritten.bytes()) {
+        let ingestion = committed.ingestion(self.unwritten.bytes());
+        match ingestion.map_err(|error| Error::State(error.to_string()))? {
             Some(ingestion) => {
                 let Self {
                     tables, unwritten, ..

@@ -103,7 +103,7 @@ mod tests {
         let mut store = Disk::open(directory.path()).unwrap().store("s", 0).unwrap();
         let mut start = |rows, value, offset, before| {
             let batch = batch(rows, value);
-            let ingestion = store.ingestion(batch.bytes()).unwrap();
+            let ingestion = store.ingestion(batch.bytes()).unwrap().unwrap();
             TableWrite::start(ingestion, batch, offset, 0, before).unwrap()
         };
         let (first, first_batch) = start(20_000, b'1', 10, None);
@@ -128,7 +128,7 @@ mod tests {
         let too_long = [b'k'; u16::MAX as usize];
         bad.push(StoreKind::KeyValue, &too_long, None, 0);
         let mut start = |batch: RestoreBatch, offset, before| {
-            let ingestion = store.ingestion(batch.bytes()).unwrap();
+            let ingestion = store.ingestion(batch.bytes()).unwrap().unwrap();
             TableWrite::start(ingestion, batch, offset, 0, before).unwrap()
         };
         let (first, _) = start(bad, 10, None);

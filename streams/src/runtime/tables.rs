@@ -97,7 +97,7 @@ mod tests {
                 batch.push(StoreKind::KeyValue, &key.to_be_bytes(), Some(&value), 0);
             }
             let (bytes, offset) = (batch.bytes(), i64::from(table) + 1);
-            let ingestion = store.ingestion(usize::MAX).unwrap();
+            let ingestion = store.ingestion(usize::MAX).unwrap().unwrap();
             tables.start(ingestion, &mut batch, offset, 0).unwrap();
             assert_eq!(batch.bytes(), 0);
             assert!(tables.bytes() >= bytes);

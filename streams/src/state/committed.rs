@@ -87,8 +87,8 @@ pub(crate) trait Committed: Send {
 
     /// What writes a batch of so many bytes in place of [`Self::restore`], where that is faster: on a thread of its own, since
     /// it waits for the disk. Until the store has it, nothing else may read or write the store.
-    fn ingestion(&mut self, _bytes: usize) -> Option<Ingestion> {
-        None
+    fn ingestion(&mut self, _bytes: usize) -> Result<Option<Ingestion>, StoreError> {
+        Ok(None)
     }
 
     /// Removes every entry and the offset: the store is made again from its changelog. Dying on the way leaves a store

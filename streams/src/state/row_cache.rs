@@ -97,17 +97,17 @@ impl RowCache {
     }
 
     /// A row was written to the store. Only what was read before is kept: rows that are only ever written need no room.
-    pub(super) fn written(&mut self, key: &[u8], value: &Row) {
+    pub(super) fn written(&mut self, key: &[u8], value: Option<&[u8]>) {
         if let Some(known) = self.young.rows.get_mut(key) {
             self.young.bytes -= size(key, known);
-            self.young.bytes += size(key, value);
-            known.clone_from(value);
+            *known = value.map(fjall::Slice::from);
+            self.young.bytes += size(key, known);
             // It may have grown.
             if self.young.bytes > self.caches.share() {
                 self.old = std::mem::take(&mut self.young);
             }
         } else if let Some((key, _)) = self.old.take(key) {
-            self.add(key, value.clone());
+            self.add(key, value.map(fjall::Slice::from));
         }
     }
 
@@ -161,9 +161,9 @@ mod tests {
         cache.read(b"b", None);
         assert_eq!(cache.get(b"a"), Some(value(b"1")));
         assert_eq!(cache.get(b"b"), Some(None));
-        cache.written(b"a", &None);
-        cache.written(b"b", &value(b"22"));
-        cache.written(b"c", &value(b"3"));
+        cache.written(b"a", None);
+        cache.written(b"b", Some(b"22"));
+        cache.written(b"c", Some(b"3"));
         assert_eq!(cache.get(b"a"), Some(None));
         assert_eq!(cache.get(b"b"), Some(value(b"22")));
         assert_eq!(cache.get(b"c"), None, "nobody has read it");
@@ -186,9 +186,9 @@ mod tests {
         cache.read(b"not used", value(b"0"));
         for number in 0..20_000_u32 {
             cache.read(&number.to_be_bytes(), value(&[7; 100]));
-            let written = value(&number.to_be_bytes());
-            cache.written(b"used", &written);
-            assert_eq!(cache.get(b"used"), Some(written));
+            let written = number.to_be_bytes();
+            cache.written(b"used", Some(&written));
+            assert_eq!(cache.get(b"used"), Some(value(&written)));
             assert!(cache.young.bytes + cache.old.bytes <= 1 << 20);
         }
         assert_eq!(held(&cache), cache.young.bytes + cache.old.bytes);
@@ -201,7 +201,7 @@ mod tests {
         let mut cache = caches.open();
         cache.read(b"a", value(b"1"));
         cache.old = std::mem::take(&mut cache.young);
-        cache.written(b"a", &value(b"2"));
+        cache.written(b"a", Some(b"2"));
         assert_eq!(cache.get(b"a"), Some(value(b"2")));
         drop(cache);
         assert_eq!(caches.in_use.load(Ordering::Relaxed), 0);
@@ -215,15 +215,15 @@ mod tests {
         for key in &keys {
             cache.read(key, value(b"1"));
         }
-        let grown = value(&[7; 10_000]);
+        let grown = [7; 10_000];
         for key in &keys {
-            cache.written(key, &grown);
+            cache.written(key, Some(&grown));
             assert!(cache.young.bytes + cache.old.bytes <= BYTES);
         }
         assert_eq!(held(&cache), cache.young.bytes + cache.old.bytes);
-        let huge = value(&vec![7; BYTES / 2]);
-        cache.read(b"huge", huge.clone());
-        cache.written(&[0; 4], &huge);
+        let huge = vec![7; BYTES / 2];
+        cache.read(b"huge", value(&huge));
+        cache.written(&[0; 4], Some(&huge));
         assert_eq!(cache.get(b"huge"), None);
         assert!(held(&cache) <= BYTES);
     }

@@ -1,5 +1,6 @@
 //! A store: what is committed, and what was written since.
 
+use super::overlay::WrittenInRange;
 use super::{Committed, Entry, KeyRange, Order, Overlay, Scan, StoreError, Value};
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -94,11 +95,12 @@ impl Store {
 
     /// The entries in a range, in the order of their keys.
     pub(crate) fn scan(&self, range: &KeyRange, order: Order) -> Scan<'_> {
-        Box::new(Merged {
-            written: self.overlay.range(range, order).peekable(),
-            committed: self.committed.scan(range, order).peekable(),
+        let written = self.overlay.range(range, order);
+        Box::new(Merged::new(
+            written,
+            self.committed.scan(range, order),
             order,
-        })
+        ))
     }
 
     /// Whether anything was written since the last checkpoint.
@@ -113,13 +115,21 @@ impl Store {
 }
 
 /// Two ordered sequences as one: what was written wins over what is committed.
-struct Merged<'s, W: Iterator<Item = (&'s [u8], Option<&'s [u8]>)>> {
-    written: Peekable<W>,
+pub(super) struct Merged<'s> {
+    written: Peekable<WrittenInRange<'s>>,
     committed: Peekable<Scan<'s>>,
     order: Order,
 }
 
-impl<'s, W: Iterator<Item = (&'s [u8], Option<&'s [u8]>)>> Merged<'s, W> {
+impl<'s> Merged<'s> {
+    pub(super) fn new(written: WrittenInRange<'s>, committed: Scan<'s>, order: Order) -> Self {
+        Self {
+            written: written.peekable(),
+            committed: committed.peekable(),
+            order,
+        }
+    }
+
     /// Which one is next: `Less` is what was written, `Equal` is both.
     fn next_is(&mut self) -> Option<Ordering> {
         match (self.written.peek(), self.committed.peek()) {
@@ -138,7 +148,7 @@ impl<'s, W: Iterator<Item = (&'s [u8], Option<&'s [u8]>)>> Merged<'s, W> {
     }
 }
 
-impl<'s, W: Iterator<Item = (&'s [u8], Option<&'s [u8]>)>> Iterator for Merged<'s, W> {
+impl<'s> Iterator for Merged<'s> {
     type Item = Entry<'s>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -102,10 +102,7 @@ impl TaskState {
                 continue;
             };
             let reached = reached(StoreId(id));
-            // In the order of keys, in which a store on disk takes them on best.
-            store
-                .committed
-                .apply(&mut store.overlay.in_order(), reached)?;
+            store.committed.apply(&mut store.overlay.iter(), reached)?;
             store.overlay.clear();
         }
         Ok(())

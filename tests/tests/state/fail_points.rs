@@ -148,23 +148,54 @@ fn behind_the_stores() {
     survives("AfterApply", Dies::AfterTheCommit);
 }
 
+/// Words of 20 kB, each of which comes once.
+fn produce_long(job: &CopyJob<'_>, numbers: std::ops::Range<usize>) {
+    let sender = Sender::new(TestCluster::shared(), &[]);
+    for number in numbers {
+        let word = format!("{number:05}").repeat(4_000);
+        sender.text(&job.input, 0, &word);
+    }
+    sender.flush();
+}
+
+/// Dies while the log of a store, which has had its share, becomes a table; gives how many records are read then, of how many.
+fn survives_a_table(point: &str) -> (u64, u64) {
+    let program = Path::new(env!("CARGO_BIN_EXE_count-job"));
+    let job = CopyJob::new(TestCluster::shared(), program, 1);
+    // Half of what a log may have.
+    produce_long(&job, 0..400);
+    go_on(&job, &ARGUMENTS);
+    let applied = changelog_records(&job);
+    produce_long(&job, 350..900);
+    assert_eq!(die_at(&job, &ARGUMENTS, point, 0), 0);
+    let lacking = changelog_records(&job) - applied;
+    produce_long(&job, 850..950);
+    let read = go_on(&job, &ARGUMENTS);
+    judge(&job);
+    (read, lacking)
+}
+
+#[test]
+fn within_a_table_of_a_log() {
+    let (read, lacking) = survives_a_table("InTable");
+    assert!(read > 0 && read <= lacking, "{read} of {lacking}");
+}
+
+#[test]
+fn behind_a_table_of_a_log() {
+    let (read, lacking) = survives_a_table("AfterTable");
+    assert!(read == 0 && lacking > 0, "{read} of {lacking}");
+}
+
 #[test]
 fn within_a_table_of_a_restore() {
     let program = Path::new(env!("CARGO_BIN_EXE_count-job"));
     let job = CopyJob::new(TestCluster::shared(), program, 1);
     // Several times what a restore writes record by record, also where a part of it comes late.
-    let words = |numbers: std::ops::Range<usize>| {
-        let sender = Sender::new(TestCluster::shared(), &[]);
-        for number in numbers {
-            let word = format!("{number:05}").repeat(4_000);
-            sender.text(&job.input, 0, &word);
-        }
-        sender.flush();
-    };
-    words(0..750);
+    produce_long(&job, 0..750);
     go_on(&job, &ARGUMENTS);
     std::fs::remove_dir_all(job.directory().join("state-0")).unwrap();
-    words(700..760);
+    produce_long(&job, 700..760);
     // The table is there, and nothing knows of it.
     die_at(&job, &ARGUMENTS, "InIngestion", 0);
     let restored = go_on(&job, &ARGUMENTS);

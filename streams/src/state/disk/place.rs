@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(super) const ENTRY: u8 = b'e';
+pub(super) const LOGGED: u8 = b'l';
 pub(super) const OFFSET: u8 = b'o';
 
-/// A batch of a restore is written in the order of its keys, and ends with the offset.
-const _: () = assert!(ENTRY < OFFSET);
+/// A table is written in the order of its keys, and ends with how far it reaches in the log and in the changelog.
+const _: () = assert!(ENTRY < LOGGED && LOGGED < OFFSET);
 
 /// Tag and partition.
 pub(super) const PREFIX: usize = 5;

@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use super::super::RestoreBatch;
+use super::offset::now;
+use super::place::LONGEST_KEY;
+use super::store::{CLEARED_AT_ONCE, TABLE_BYTES};
+use super::table::{self, Marks};
 use super::*;
-use crate::state::{Entry, StoreKind};
+use crate::state::{Committed as _, Entry, KeyRange, Order, Reached, RestoreBatch, StoreKind};
+use std::ops::Bound;
 
 fn apply(store: &mut DiskStore, writes: &[(&[u8], Option<&[u8]>)], offset: i64) {
     store
@@ -153,7 +157,7 @@ fn a_key_that_is_too_long_is_refused_and_is_not_there() {
 
 /// As a restore does it.
 fn restore(store: &mut DiskStore, mut batch: RestoreBatch, offset: i64) -> Result<(), StoreError> {
-    match store.ingestion(batch.bytes()) {
+    match store.ingestion(batch.bytes())? {
         Some(ingestion) => ingestion.write(batch, offset, |_| Ok(())),
         None => store.restore(&mut batch, offset),
     }
@@ -208,6 +212,162 @@ fn what_is_restored_at_once_is_newer_than_what_was_there_and_older_than_what_com
     check(&disk.store("s", 0).unwrap(), &disk.store("s", 1).unwrap());
 }
 
+/// How many batches are in logs.
+fn batches(disk: &Disk) -> usize {
+    disk.logs.batches()
+}
+
+#[test]
+fn a_log_that_has_its_share_becomes_a_table_and_nothing_is_lost_or_as_it_was_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disk::open(directory.path()).unwrap();
+    let mut store = disk.store("s", 0).unwrap();
+    let value = noise(1 << 20);
+    apply(
+        &mut store,
+        &[(b"gone", Some(b"1")), (b"kept", Some(b"1"))],
+        1,
+    );
+    let mut offset = 1;
+    let mut logged = vec![batches(&disk)];
+    // Twice what a log may have.
+    while offset <= 32 {
+        offset += 1;
+        let key = [u8::try_from(offset % 8).unwrap()];
+        let value = [&[u8::try_from(offset).unwrap()], value.as_slice()].concat();
+        apply(&mut store, &[(&key, Some(&value)), (b"gone", None)], offset);
+        logged.push(batches(&disk));
+    }
+    assert!(
+        logged.iter().filter(|count| **count == 0).count() >= 2,
+        "{logged:?}"
+    );
+    assert!(logged.iter().all(|count| *count <= 16), "{logged:?}");
+    let check = |store: &DiskStore| {
+        for key in 0..8_u8 {
+            let found = store.get(&[key]).unwrap().unwrap();
+            let newest = (26..=33).find(|offset| offset % 8 == key).unwrap();
+            assert_eq!(found.first(), Some(&newest), "{key}");
+        }
+        assert!(store.get(b"gone").unwrap().is_none());
+        assert_eq!(
+            store.get(b"kept").unwrap().as_deref(),
+            Some(b"1".as_slice())
+        );
+        assert_eq!(store.changelog_offset().unwrap(), Some(33));
+        for order in [Order::Ascending, Order::Descending] {
+            assert_eq!(keys(store, &KeyRange::ALL, order).len(), 9);
+        }
+    };
+    check(&store);
+    drop((store, disk));
+    let disk = Disk::open(directory.path()).unwrap();
+    check(&disk.store("s", 0).unwrap());
+}
+
+/// What dying between the table and the end of its log leaves.
+#[test]
+fn what_is_in_a_table_does_not_count_when_the_log_has_it_still() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disk::open(directory.path()).unwrap();
+    let mut store = disk.store("s", 0).unwrap();
+    apply(&mut store, &[(b"a", Some(b"old")), (b"b", Some(b"old"))], 1);
+    apply(&mut store, &[(b"a", None)], 2);
+    let marks = Marks {
+        logged: Some(store.log.next()),
+        reached: store.log.reached(),
+    };
+    table::write(&store.place, "testing", &store.log, &marks, |_| Ok(())).unwrap();
+    drop(store);
+    assert_eq!(batches(&disk), 2);
+
+    let mut store = disk.store("s", 0).unwrap();
+    assert!(store.log.is_empty());
+    assert_eq!(store.reached().unwrap(), Some(Reached::Written(2)));
+    // Newer than the log that does not count.
+    restore(&mut store, large(0, 10_000, b'r'), 3).unwrap();
+    apply(&mut store, &[(b"b", Some(b"new"))], 4);
+    drop(store);
+    let mut store = disk.store("s", 0).unwrap();
+    let check = |store: &DiskStore| {
+        assert_eq!(store.get(b"a").unwrap().as_deref(), None);
+        assert_eq!(store.get(b"b").unwrap().as_deref(), Some(b"new".as_slice()));
+        assert_eq!(store.changelog_offset().unwrap(), Some(4));
+    };
+    check(&store);
+    store.ingestion(usize::MAX).unwrap().unwrap();
+    assert_eq!(batches(&disk), 0, "what did not count goes with what did");
+    check(&store);
+}
+
+#[test]
+fn a_cleared_store_has_no_log_and_logs_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disk::open(directory.path()).unwrap();
+    let mut store = disk.store("s", 0).unwrap();
+    apply(&mut store, &[(b"a", Some(b"1"))], 1);
+    apply(&mut store, &[(b"b", Some(b"1"))], 2);
+    store.clear().unwrap();
+    assert_eq!((batches(&disk), store.reached().unwrap()), (0, None));
+    drop(store);
+    let mut store = disk.store("s", 0).unwrap();
+    assert_eq!(store.reached().unwrap(), None);
+    apply(&mut store, &[(b"c", Some(b"1"))], 3);
+    drop((store, disk));
+    let store = Disk::open(directory.path()).unwrap().store("s", 0).unwrap();
+    assert_eq!(keys(&store, &KeyRange::ALL, Order::Ascending), [b"c"]);
+    assert_eq!(store.changelog_offset().unwrap(), Some(3));
+}
+
+#[test]
+fn a_log_that_lacks_a_batch_or_is_no_log_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disk::open(directory.path()).unwrap();
+    let mut store = disk.store("s", 0).unwrap();
+    for offset in 1..4 {
+        apply(&mut store, &[(b"a", Some(b"1"))], offset);
+    }
+    drop(store);
+    let told = || {
+        let error = disk.store("s", 0).err().map(|error| error.to_string());
+        let error = error.unwrap_or_default();
+        let directory = directory.path().display().to_string();
+        ["`s`", "log is damaged", "delete", &directory]
+            .iter()
+            .all(|part| error.contains(part))
+    };
+    assert!(!told());
+    disk.logs.damage("s", 0, 1, Some(b"\x01"));
+    assert!(told());
+    disk.logs.damage("s", 0, 1, None);
+    assert!(told());
+    // The others are none of its.
+    disk.store("s", 1).unwrap();
+    disk.store("ss", 0).unwrap();
+}
+
+#[test]
+fn many_logs_have_a_small_share_each() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disk::open(directory.path()).unwrap();
+    let value = noise(64 << 10);
+    let mut stores: Vec<DiskStore> = (0..64).map(|p| disk.store("s", p).unwrap()).collect();
+    for round in 0..12_u8 {
+        for store in &mut stores {
+            apply(store, &[(&[round], Some(&value))], i64::from(round));
+        }
+    }
+    assert!(
+        batches(&disk) * value.len() <= 40 << 20,
+        "{}",
+        batches(&disk)
+    );
+    for store in &stores {
+        assert_eq!(keys(store, &KeyRange::ALL, Order::Ascending).len(), 12);
+        assert_eq!(store.changelog_offset().unwrap(), Some(11));
+    }
+}
+
 /// Bytes that cannot be compressed, as journals are.
 fn noise(bytes: usize) -> Vec<u8> {
     let mut number = 1_u32;
@@ -216,17 +376,6 @@ fn noise(bytes: usize) -> Vec<u8> {
         number.to_be_bytes().first().copied().unwrap_or_default()
     };
     (0..bytes).map(|_| next()).collect()
-}
-
-#[test]
-fn what_the_next_start_reads_is_told_before() {
-    let directory = tempfile::tempdir().unwrap();
-    assert_eq!(Disk::bytes_to_read(directory.path()), 0);
-    let disk = Disk::open(directory.path()).unwrap();
-    let mut store = disk.store("s", 0).unwrap();
-    let before = Disk::bytes_to_read(directory.path());
-    apply(&mut store, &[(b"row", Some(&noise(1 << 20)))], 1);
-    assert!(Disk::bytes_to_read(directory.path()) >= before + (1 << 20));
 }
 
 #[test]
