@@ -368,6 +368,135 @@ fn many_logs_have_a_small_share_each() {
     }
 }
 
+/// Stores of other names, so that each log has the smallest share.
+fn others(disk: &Disk) -> Vec<DiskStore> {
+    let mut others: Vec<DiskStore> = (0..128).map(|p| disk.store("others", p).unwrap()).collect();
+    for other in &mut others {
+        apply(other, &[(b"a", Some(b"1"))], 1);
+    }
+    others
+}
+
+#[test]
+fn whatever_is_written_restored_cleared_and_opened_again_is_read_as_it_was_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut disk = Disk::open(directory.path()).unwrap();
+    let mut held = others(&disk);
+    let mut store = disk.store("s", 7).unwrap();
+    let mut model = std::collections::BTreeMap::new();
+    let mut reached = None;
+    let mut seed = 1_u32;
+    let mut below = |most: u32| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 8) % most
+    };
+    for step in 0..300_i64 {
+        match below(40) {
+            0 => {
+                drop((store, held, disk));
+                disk = Disk::open(directory.path()).unwrap();
+                held = others(&disk);
+                store = disk.store("s", 7).unwrap();
+            }
+            1 => {
+                drop(store);
+                store = disk.store("s", 7).unwrap();
+            }
+            2 if step % 4 == 0 => {
+                store.clear().unwrap();
+                model.clear();
+                reached = None;
+            }
+            3 | 4 => {
+                let from = below(30);
+                restore(&mut store, large(from, 5_000, b'r'), step).unwrap();
+                let rows = (from..from + 5_000).map(|key| (key, vec![b'r'; 1_000]));
+                model.extend(rows);
+                reached = Some(Reached::Read(step));
+            }
+            5 => {
+                let mut batch = RestoreBatch::default();
+                let key = below(40);
+                batch.push(StoreKind::KeyValue, &key.to_be_bytes(), None, 0);
+                restore(&mut store, batch, step).unwrap();
+                model.remove(&key);
+                reached = Some(Reached::Read(step));
+            }
+            _ => {
+                let rows: Vec<(u32, Option<Vec<u8>>)> = (0..below(6))
+                    .map(|_| {
+                        let value = (below(3) > 0).then(|| noise(below(20_000) as usize));
+                        (below(60), value)
+                    })
+                    .collect();
+                let keys: Vec<[u8; 4]> = rows.iter().map(|(key, _)| key.to_be_bytes()).collect();
+                let values = rows.iter().map(|(_, value)| value.as_deref());
+                let mut writes = keys.iter().map(<[u8; 4]>::as_slice).zip(values);
+                let now = (below(8) > 0).then_some(Reached::Written(step));
+                store.apply(&mut writes, now).unwrap();
+                reached = now.or(reached);
+                for (key, value) in rows {
+                    match value {
+                        Some(value) => model.insert(key, value),
+                        None => model.remove(&key),
+                    };
+                }
+            }
+        }
+        for _ in 0..3 {
+            let key = below(60);
+            let found = store.get(&key.to_be_bytes()).unwrap();
+            assert!(
+                found.as_deref() == model.get(&key).map(Vec::as_slice),
+                "{step}: {key}"
+            );
+        }
+        assert_eq!(store.reached().unwrap(), reached, "{step}");
+        if step % 20 == 0 {
+            let model = model
+                .iter()
+                .map(|(key, value)| (key.to_be_bytes().to_vec(), value.clone()));
+            let mut model: Vec<(Vec<u8>, Vec<u8>)> = model.collect();
+            assert!(
+                entries(&store, &KeyRange::ALL, Order::Ascending) == model,
+                "{step}"
+            );
+            model.reverse();
+            assert!(
+                entries(&store, &KeyRange::ALL, Order::Descending) == model,
+                "{step}"
+            );
+        }
+    }
+    let other = held.first().unwrap();
+    assert_eq!(other.get(b"a").unwrap().as_deref(), Some(b"1".as_slice()));
+}
+
+#[test]
+fn nothing_is_read_after_a_write_that_has_failed() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disk::open(directory.path()).unwrap();
+    let mut store = disk.store("s", 0).unwrap();
+    apply(&mut store, &[(b"a", Some(b"1"))], 1);
+    std::fs::remove_dir_all(directory.path()).unwrap();
+    let value = noise(17 << 20);
+    let mut writes = std::iter::once((b"a".as_slice(), Some(value.as_slice())));
+    let failure = store
+        .apply(&mut writes, Some(Reached::Written(2)))
+        .unwrap_err();
+    assert!(
+        failure.to_string().contains("room on the disk"),
+        "{failure}"
+    );
+    assert_eq!(store.get(b"a").map(|_| ()), Err(failure.clone()));
+    assert_eq!(store.reached(), Err(failure.clone()));
+    let scanned = store.scan(&KeyRange::ALL, Order::Ascending).next();
+    assert_eq!(scanned.unwrap().err(), Some(failure.clone()));
+    assert_eq!(store.clear(), Err(failure.clone()));
+    let again = store.apply(&mut std::iter::empty(), None);
+    assert_eq!(again, Err(failure));
+}
+
 /// Bytes that cannot be compressed, as journals are.
 fn noise(bytes: usize) -> Vec<u8> {
     let mut number = 1_u32;
