@@ -28,6 +28,8 @@ pub(crate) struct Counting {
     pub(crate) application: String,
     pub(crate) directory: TempDir,
     pub(crate) backend: StateBackend,
+    /// Of the client.
+    pub(crate) properties: Vec<(&'static str, &'static str)>,
     partitions: i32,
     produced: usize,
     events: Arc<Mutex<Vec<Event>>>,
@@ -47,6 +49,7 @@ impl Counting {
             application: cluster.unique("count"),
             directory: tempfile::tempdir().unwrap(),
             backend: StateBackend::Disk,
+            properties: Vec::new(),
             partitions,
             produced: 0,
             events: Arc::default(),
@@ -129,6 +132,9 @@ impl Counting {
         // Partitions that are added are noticed soon.
         let refresh = "topic.metadata.refresh.interval.ms";
         properties.set(refresh, "1000").unwrap();
+        for (name, value) in &self.properties {
+            properties.set(*name, *value).unwrap();
+        }
         Job::new(topology, properties)
             .state_dir(directory)
             .on_event(move |event| events.lock().unwrap().push(event.clone()))

@@ -40,3 +40,38 @@ fn tasks_that_move_take_their_counts_along_and_need_only_the_difference_when_the
     // The second instance has written some of the 1,000 changes; nothing else was lacking.
     assert!(read <= 1_000 && read < before as u64, "{restores:?}");
 }
+
+/// KIP-848: the brokers tell each member what it gains and what it loses.
+#[test]
+fn tasks_of_a_group_that_the_brokers_assign_take_their_counts_along() {
+    let mut job = Counting::new(4);
+    job.properties = vec![("group.protocol", "consumer")];
+    job.produce(2_000, 100);
+    let first = job.start(job.topology());
+    job.wait_until_counted();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let second = job.start_in(job.topology(), elsewhere.path());
+    wait_until("tasks have moved", SOON, || {
+        job.count(|e| matches!(e, Event::Restore(r) if r.status == RestoreStatus::Completed && r.records > 0)) >= 2
+    });
+    job.produce(1_000, 100);
+    job.wait_until_counted();
+    job.judge();
+    job.take_restores();
+    job.stop(first);
+    job.produce(1_000, 100);
+    // Its tasks are idle until its session is over, 45 s where the brokers decide it.
+    wait_until("all are counted", 3 * SOON, || {
+        job.cluster.read_committed(&job.output).len() >= 4_000
+    });
+    job.judge();
+    job.stop(second);
+    // What the first one left comes back to it, with what it lacks.
+    job.take_restores();
+    job.run_until_latest();
+    job.produce(400, 100);
+    job.run_until_latest();
+    job.judge();
+    let read: u64 = job.take_restores().iter().map(|r| r.records).sum();
+    assert!(read <= 2_000, "{read}");
+}
