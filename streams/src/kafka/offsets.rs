@@ -9,7 +9,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// `rd_kafka_offsets_for_times`.
 type OffsetsForTimes<R> = unsafe extern "C" fn(
@@ -119,8 +119,33 @@ pub(crate) struct CommittedOffsets {
     pub(crate) times: Vec<(TopicPartition, i64)>,
 }
 
+/// How long the first question for committed offsets waits; each further one waits twice as long.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
 /// The group's committed offsets; waits for transactions that are being completed.
+///
+/// It asks again before the time is over: a client that is about to know its coordinator may not notice that it does, and wait
+/// until something else happens (librdkafka 2.12: `rd_kafka_committed` waits for a broker's state to change, and the group's
+/// changes after it).
 pub(super) fn committed<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+    timeout: Duration,
+) -> Result<CommittedOffsets, ClientError> {
+    let deadline = Instant::now() + timeout;
+    let mut wait = FIRST_WAIT;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match ask_committed(client, partitions, wait.min(left)) {
+            Err(error) if error.code() == RDKafkaErrorCode::OperationTimedOut && wait < left => {
+                wait *= 2;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+fn ask_committed<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     partitions: &[TopicPartition],
     timeout: Duration,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rdkafka::types::RDKafkaErrorCode;
 use streams::ByType;
 use streams::prelude::*;
+use streams::runtime::Event;
 use streams_tests::{Counts, Isolation, ReadRecord, wait_until};
 
 use crate::fixture::{Counting, SOON};
@@ -38,6 +39,19 @@ fn a_bounded_run_ends_behind_what_went_through_the_repartition_topic() {
     job.produce(300, 7);
     job.run(by_last_digit(&job)).unwrap();
     judge(&job);
+}
+
+/// It asks what is committed of its repartition topic while its client looks for the group's coordinator.
+#[test]
+fn a_bounded_run_with_nothing_to_do_asks_its_coordinator_once_it_has_one() {
+    let job = Counting::new(4);
+    let mut config = by_last_digit(&job).config().clone();
+    config.stream_threads = 2;
+    for _ in 0..15 {
+        let topology = by_last_digit(&job).with_config(config.clone());
+        job.run(topology).unwrap();
+    }
+    assert_eq!(job.count(|e| matches!(e, Event::Recovering { .. })), 0);
 }
 
 #[test]
