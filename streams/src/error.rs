@@ -26,7 +26,7 @@ pub enum Error {
     State(String),
     /// A record could not be processed, and the error policy of its class is `fail`.
     #[error(
-        "{class} failed for the record at offset {offset} of {topic}-{partition}: {reason}; `on_error({class} = skip)` or `dead_letter(..)` would go on without it"
+        "{class} failed for the record at offset {offset} of {topic}-{partition}: {reason}{}", without_it(.class)
     )]
     Record {
         /// `deserialize`, `process` or `produce`.
@@ -79,5 +79,41 @@ pub enum Error {
 impl std::fmt::Debug for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(self, f)
+    }
+}
+
+/// How a job would go on without the record, where it can.
+fn without_it(class: &str) -> String {
+    match class {
+        // What is kept can no longer be trusted: no policy can skip that.
+        "state" => String::new(),
+        class => {
+            format!("; `on_error({class} = skip)` or `dead_letter(..)` would go on without it")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_named_only_where_one_can_go_on_without_the_record() {
+        let told = |class: &str| {
+            let (class, topic, reason) = (class.to_owned(), "in".to_owned(), "why".to_owned());
+            let (partition, offset) = (1, 7);
+            let error = Error::Record {
+                class,
+                topic,
+                partition,
+                offset,
+                reason,
+            };
+            error.to_string()
+        };
+        let begin = |class| format!("{class} failed for the record at offset 7 of in-1: why");
+        assert_eq!(told("state"), begin("state"));
+        let skip = "; `on_error(produce = skip)` or `dead_letter(..)` would go on without it";
+        assert_eq!(told("produce"), begin("produce") + skip);
     }
 }

@@ -124,6 +124,7 @@ mod tests {
 
     use crate::prelude::*;
     use crate::testing::TestRecord;
+    use std::num::NonZero;
 
     /// Tells all that a processor knows; panics or fails where the value says so.
     #[derive(Default)]
@@ -157,13 +158,17 @@ mod tests {
     }
 
     fn driver(policy: ErrorPolicy) -> TopologyTestDriver {
+        driver_of(policy, NonZero::<u16>::MIN)
+    }
+
+    fn driver_of(policy: ErrorPolicy, partitions: NonZero<u16>) -> TopologyTestDriver {
         let builder = TopologyBuilder::new("app");
         builder.on_process_error(policy);
         builder
             .stream::<String, str>("in")
             .process(Teller::default)
             .to("out");
-        TopologyTestDriver::new(builder.build()).unwrap()
+        TopologyTestDriver::with_partitions(builder.build(), partitions).unwrap()
     }
 
     fn record(value: &str) -> TestRecord<String, String> {
@@ -172,7 +177,7 @@ mod tests {
 
     #[test]
     fn each_task_has_its_own_instance_offsets_and_stream_time() {
-        let mut driver = driver(ErrorPolicy::Fail);
+        let mut driver = driver_of(ErrorPolicy::Fail, NonZero::new(3).unwrap());
         driver.pipe_record_to("in", 0, &record("").at(7)).unwrap();
         driver.pipe_record_to("in", 2, &record("").at(5)).unwrap();
         driver.pipe_record_to("in", 0, &record("").at(3)).unwrap();

@@ -225,7 +225,8 @@ impl Context {
             store: self.store_name(store).to_owned(),
             doing: "reading",
             reason: format!(
-                "{}; was the type or the serde of the store changed? A reset of the application makes it anew",
+                "{}; was the type or the serde of the store changed? Give the changed store another name, or begin anew: reset the \
+                 application, which is to delete its internal topics, the offsets of its group, and its state directories",
                 reason.to_string()
             ),
         })

@@ -105,12 +105,26 @@ impl TopologyTestDriver {
             topology,
         };
         for sub_topology in 0..driver.topology.sub_topologies().len() {
-            driver.task(TaskId {
-                sub_topology,
-                partition: 0,
-            })?;
+            for partition in 0..driver.tasks_of(sub_topology) {
+                driver.task(TaskId {
+                    sub_topology,
+                    partition,
+                })?;
+            }
         }
         Ok(driver)
+    }
+
+    /// How many tasks a part of the topology has: as many as the topic of the most partitions that it reads.
+    fn tasks_of(&self, sub_topology: usize) -> i32 {
+        let read = self.topology.graph().topics.iter();
+        let own = read.filter(|topic| {
+            let reader = self.topology.source_of(&topic.name);
+            reader.is_some_and(|(sub, _)| sub == sub_topology)
+        });
+        own.map(|topic| self.partitions_of(&topic.name))
+            .max()
+            .unwrap_or(1)
     }
 
     /// Moves the wall clock, which does not move by itself, and calls the punctuators that are due by it, each once.
@@ -307,6 +321,13 @@ impl TopologyTestDriver {
     }
 
     fn run(&mut self, topic: &str, partition: i32, record: &RawRecord) -> Result<()> {
+        let partitions = self.partitions_of(topic);
+        if !(0..partitions).contains(&partition) {
+            return Err(Error::Topology(format!(
+                "there is no partition {partition} of `{topic}`: it has {partitions} in this driver, from 0 on \
+                 (`TopologyTestDriver::with_partitions` makes one whose topics have more)"
+            )));
+        }
         let Some(reader) = self.reader_of(topic, partition) else {
             let known = self.topology.source_topics();
             let known: Vec<_> = known.chain(self.topology.global_topics()).collect();

@@ -404,3 +404,44 @@ fn a_record_cannot_be_forwarded_with_a_time_before_1970() {
     }
     assert_eq!(driver.read_raw("out").len(), 4);
 }
+
+/// Tells in which task it is called by the wall clock.
+struct Caller;
+
+impl Caller {
+    fn call(&mut self, time: i64, cx: &mut ProcessorContext<'_, str, i64>) -> Outcome {
+        cx.forward(Record::new("called", &time, time))
+    }
+}
+
+impl Processor<str, i64> for Caller {
+    type KeyOut = str;
+    type ValueOut = i64;
+
+    fn init(&mut self, cx: &mut InitContext<'_, Self, str, i64>) -> Outcome {
+        cx.schedule(TEN, PunctuationType::WallClockTime, Self::call);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        _: Record<'_, str, i64>,
+        _: &mut ProcessorContext<'_, str, i64>,
+    ) -> Outcome {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_wall_clock_calls_the_tasks_of_all_partitions_before_their_first_records() {
+    let builder = TopologyBuilder::new("app");
+    let stream = builder.stream::<str, i64>("in");
+    stream.process(|| Caller).to("of-inputs");
+    let repartitioned = stream.repartition_to(std::num::NonZero::new(7).unwrap());
+    repartitioned.process(|| Caller).to("of-repartitions");
+    let partitions = std::num::NonZero::new(3).unwrap();
+    let mut driver = TopologyTestDriver::with_partitions(builder.build(), partitions).unwrap();
+    driver.advance_wall_clock(TEN).unwrap();
+    let mut called = |topic| driver.read_values::<i64>(topic).unwrap().len();
+    assert_eq!((called("of-inputs"), called("of-repartitions")), (3, 7));
+}

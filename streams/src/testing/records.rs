@@ -10,7 +10,8 @@ fn driver(configure: impl Fn(&TopologyBuilder)) -> TopologyTestDriver {
     let builder = TopologyBuilder::new("app");
     configure(&builder);
     builder.stream::<String, i64>("in").to("out");
-    TopologyTestDriver::new(builder.build()).unwrap()
+    let partitions = std::num::NonZero::new(2).unwrap();
+    TopologyTestDriver::with_partitions(builder.build(), partitions).unwrap()
 }
 
 fn unreadable() -> RawRecord {

@@ -138,7 +138,22 @@ mod tests {
     fn driver() -> TopologyTestDriver {
         let builder = TopologyBuilder::new("app");
         let _ = builder.table::<String, i64>("in").named("prices");
-        TopologyTestDriver::new(builder.build()).unwrap()
+        let partitions = std::num::NonZero::new(2).unwrap();
+        TopologyTestDriver::with_partitions(builder.build(), partitions).unwrap()
+    }
+
+    #[test]
+    fn a_partition_that_is_not_there_is_an_error_that_says_how_many_there_are() {
+        let mut driver = driver();
+        for partition in [-1, 2, 77] {
+            let record = TestRecord::new("a".to_owned(), 1_i64).at(5);
+            let error = driver.pipe_record_to("in", partition, &record);
+            let error = error.unwrap_err().to_string();
+            let expected = format!("no partition {partition} of `in`: it has 2 in this driver");
+            assert!(error.contains(&expected), "{error}");
+        }
+        let entries = driver.key_value_store::<String, i64>("prices").unwrap();
+        assert_eq!(entries, []);
     }
 
     #[test]
