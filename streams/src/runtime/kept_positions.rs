@@ -31,10 +31,11 @@ pub(super) fn kept_positions(
     }
     let all: Option<Vec<i64>> = kept.into_iter().collect();
     if all.is_none() {
-        store.entries.clear().map_err(state_error)?;
+        // Positions first: they must never stand for rows that are no longer there.
         for position in &mut store.positions {
             position.clear().map_err(state_error)?;
         }
+        store.entries.clear().map_err(state_error)?;
     }
     let positions = std::mem::take(&mut store.positions).into_iter();
     let kept = (0..).zip(positions).map(|(number, store)| {

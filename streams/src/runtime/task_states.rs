@@ -8,7 +8,7 @@ use crate::processor::TaskId;
 use crate::state::{Backends, StoreError, TaskState};
 use crate::topology::Topology;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long state in memory is kept for a task that went to another process
@@ -39,18 +39,25 @@ impl TaskStates {
 
     /// Takes a task's state; `None` while another thread of this process has it, which will soon be told to give it back.
     pub(crate) fn take(&self, task: TaskId) -> Result<Option<TaskState>, StoreError> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known();
         known.retain(|_, place| match place {
             Place::Here(state, since) => !state.is_in_memory() || since.elapsed() < KEPT_IN_MEMORY,
             Place::Taken => true,
         });
-        match known.insert(task, Place::Taken) {
+        let before = known.insert(task, Place::Taken);
+        drop(known);
+        match before {
             Some(Place::Here(state, _)) => Ok(Some(state)),
             Some(Place::Taken) => Ok(None),
+            // The others need not wait until its stores are read.
             None => self.open(task).map(Some).inspect_err(|_| {
-                known.remove(&task);
+                self.known().remove(&task);
             }),
         }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<TaskId, Place>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn are_on_disk(&self) -> bool {
@@ -73,8 +80,8 @@ impl TaskStates {
     pub(crate) fn give_back(&self, task: TaskId, mut state: TaskState) {
         state.discard();
         state.rest();
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(task, Place::Here(state, Instant::now()));
+        self.known()
+            .insert(task, Place::Here(state, Instant::now()));
     }
 }
 

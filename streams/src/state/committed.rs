@@ -91,8 +91,7 @@ pub(crate) trait Committed: Send {
         Ok(None)
     }
 
-    /// Removes every entry and the offset: the store is made again from its changelog. Dying on the way leaves a store
-    /// without an offset, which is made again too.
+    /// Removes every entry and the offset, all or nothing: the store is made again from its changelog.
     fn clear(&mut self) -> Result<(), StoreError>;
 
     /// Gives memory back that only makes reading faster: nobody will read it for a while.

@@ -1,4 +1,4 @@
-//! What was written to a store since the last checkpoint.
+//! Writes that lie over what is in a store: those since the last checkpoint, or those that are in no table on disk yet.
 
 use super::{KeyRange, Order};
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
 
-/// The writes of a store that are not committed. `None` is a removal.
+/// The newest write of each row. `None` is a removal.
 ///
 /// The writes of the record that is being processed are remembered until it is done ([`keep`](Self::keep)) or has failed
 /// ([`rollback`](Self::rollback)). Buffers are used again, so a hot key costs no allocation.
@@ -31,6 +31,9 @@ pub(crate) struct Overlay {
 /// An overlay that had more rows than this gives their memory back when it is emptied, if it has now used a part of it only.
 const MANY_ROWS: usize = 65_536;
 
+/// What a row takes up beside its bytes, about: itself, and its place.
+const ROW: usize = size_of::<Row>() + 2 * size_of::<usize>();
+
 /// Of a key or a value. Short ones, as most are, stand in the row itself.
 type Bytes = SmallVec<[u8; 24]>;
 
@@ -53,7 +56,7 @@ impl Row {
 }
 
 /// Key, and value or removal.
-type Write<'o> = (&'o [u8], Option<&'o [u8]>);
+pub(crate) type Write<'o> = (&'o [u8], Option<&'o [u8]>);
 
 /// Writes in the order of their keys.
 pub(crate) type WrittenInRange<'o> = Box<dyn Iterator<Item = Write<'o>> + 'o>;
@@ -183,6 +186,16 @@ impl Overlay {
     /// The bytes of its keys and values.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// What it takes up in memory, about.
+    pub(crate) fn memory(&self) -> usize {
+        Self::memory_of(self.rows.len(), self.bytes)
+    }
+
+    /// What so many rows, with so many bytes of keys and values, take up.
+    pub(crate) fn memory_of(rows: usize, bytes: usize) -> usize {
+        bytes + rows * ROW
     }
 
     /// Whether nothing was written.

@@ -4,9 +4,8 @@
 //! the old one, and what was in the old one and was not used meanwhile is forgotten. So the rows that are used most stay, and
 //! none of them has to be moved when it is read.
 
+use super::sharing::{User, Users};
 use hashbrown::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What the rows of all stores of a job may take up in memory, about: a store that has had more for itself gives it up with the
 /// next rows that it reads.
@@ -18,7 +17,7 @@ const OVERHEAD: usize = 112;
 /// Divides the memory among the stores of a job that hold rows: those that are only scanned or written hold none.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RowCaches {
-    in_use: Arc<AtomicUsize>,
+    users: Users,
 }
 
 impl RowCaches {
@@ -27,22 +26,15 @@ impl RowCaches {
         RowCache {
             young: Generation::default(),
             old: Generation::default(),
+            user: self.users.user(),
             caches: self.clone(),
-            state: Use::None,
         }
     }
 
     /// What a generation of each store may hold.
     fn share(&self) -> usize {
-        BYTES / self.in_use.load(Ordering::Relaxed).max(1) / 2
+        self.users.share_of(BYTES) / 2
     }
-}
-
-/// Whether a cache counts among those that hold rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
-    None,
-    Counted,
 }
 
 /// The value of a row; `None` where the store has no such row.
@@ -77,7 +69,7 @@ pub(super) struct RowCache {
     young: Generation,
     old: Generation,
     caches: RowCaches,
-    state: Use,
+    user: User,
 }
 
 impl RowCache {
@@ -115,15 +107,11 @@ impl RowCache {
     pub(super) fn clear(&mut self) {
         self.young = Generation::default();
         self.old = Generation::default();
-        if std::mem::replace(&mut self.state, Use::None) == Use::Counted {
-            self.caches.in_use.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.user.end();
     }
 
     fn add(&mut self, key: fjall::Slice, value: Row) {
-        if std::mem::replace(&mut self.state, Use::Counted) == Use::None {
-            self.caches.in_use.fetch_add(1, Ordering::Relaxed);
-        }
+        self.user.begin();
         let (size, share) = (size(&key, &value), self.caches.share());
         if self.young.bytes + size > share {
             self.old = std::mem::take(&mut self.young);
@@ -132,12 +120,6 @@ impl RowCache {
         if size <= share / 2 {
             self.young.put(key, value);
         }
-    }
-}
-
-impl Drop for RowCache {
-    fn drop(&mut self) {
-        self.clear();
     }
 }
 
@@ -204,7 +186,7 @@ mod tests {
         cache.written(b"a", Some(b"2"));
         assert_eq!(cache.get(b"a"), Some(value(b"2")));
         drop(cache);
-        assert_eq!(caches.in_use.load(Ordering::Relaxed), 0);
+        assert_eq!(caches.users.count(), 0);
     }
 
     #[test]

@@ -1,10 +1,7 @@
 //! A store: what is committed, and what was written since.
 
-use super::overlay::WrittenInRange;
-use super::{Committed, Entry, KeyRange, Order, Overlay, Scan, StoreError, Value};
-use std::borrow::Cow;
-use std::cmp::Ordering;
-use std::iter::Peekable;
+use super::merged::Merged;
+use super::{Committed, KeyRange, Order, Overlay, Scan, StoreError, Value};
 
 pub(crate) struct Store {
     pub(super) overlay: Overlay,
@@ -114,65 +111,12 @@ impl Store {
     }
 }
 
-/// Two ordered sequences as one: what was written wins over what is committed.
-pub(super) struct Merged<'s> {
-    written: Peekable<WrittenInRange<'s>>,
-    committed: Peekable<Scan<'s>>,
-    order: Order,
-}
-
-impl<'s> Merged<'s> {
-    pub(super) fn new(written: WrittenInRange<'s>, committed: Scan<'s>, order: Order) -> Self {
-        Self {
-            written: written.peekable(),
-            committed: committed.peekable(),
-            order,
-        }
-    }
-
-    /// Which one is next: `Less` is what was written, `Equal` is both.
-    fn next_is(&mut self) -> Option<Ordering> {
-        match (self.written.peek(), self.committed.peek()) {
-            (None, None) => None,
-            (Some(_), None) => Some(Ordering::Less),
-            // An error comes first, so that it is not lost.
-            (None, Some(_)) | (_, Some(Err(_))) => Some(Ordering::Greater),
-            (Some((written, _)), Some(Ok((committed, _)))) => {
-                let ascending = (*written).cmp(committed);
-                Some(match self.order {
-                    Order::Ascending => ascending,
-                    Order::Descending => ascending.reverse(),
-                })
-            }
-        }
-    }
-}
-
-impl<'s> Iterator for Merged<'s> {
-    type Item = Entry<'s>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let next_is = self.next_is()?;
-            if next_is == Ordering::Greater {
-                return self.committed.next();
-            }
-            if next_is == Ordering::Equal {
-                self.committed.next();
-            }
-            if let (key, Some(value)) = self.written.next()? {
-                return Some(Ok((Cow::Borrowed(key), Cow::Borrowed(value))));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-    use crate::state::Memory;
+    use crate::state::{Entry, Memory};
 
     /// `a` to `e` are committed with the value `old`; `b` is removed, `c` and `f` are written.
     fn store() -> Store {

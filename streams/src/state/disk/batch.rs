@@ -3,12 +3,17 @@
 //! First stands how far they reach (its length in one byte, and so many bytes), then each row: the length of its key (two
 //! bytes), that of its value (eight, negative for a removal), key and value.
 
+use super::super::overlay::Write;
+
 /// A removal has no value.
 const REMOVED: i64 = -1;
 
 /// What is written together.
 #[derive(Debug)]
-pub(super) struct Batch(Vec<u8>);
+pub(super) struct Batch {
+    bytes: Vec<u8>,
+    rows: usize,
+}
 
 impl Batch {
     /// Without rows yet. `reached` is how far the store reaches with them, as it is stored, if that is said.
@@ -16,32 +21,35 @@ impl Batch {
         let reached = reached.unwrap_or_default();
         let mut bytes = vec![u8::try_from(reached.len()).unwrap_or_default()];
         bytes.extend_from_slice(reached);
-        Self(bytes)
+        Self { bytes, rows: 0 }
     }
 
     /// A row, whose key is one that a store takes.
     pub(super) fn push(&mut self, key: &[u8], value: Option<&[u8]>) {
         let key_length = u16::try_from(key.len()).unwrap_or(u16::MAX);
         let value_length = value.map_or(REMOVED, |v| i64::try_from(v.len()).unwrap_or(i64::MAX));
-        self.0.extend_from_slice(&key_length.to_be_bytes());
-        self.0.extend_from_slice(&value_length.to_be_bytes());
-        self.0.extend_from_slice(key);
-        self.0.extend_from_slice(value.unwrap_or_default());
+        self.rows += 1;
+        self.bytes.extend_from_slice(&key_length.to_be_bytes());
+        self.bytes.extend_from_slice(&value_length.to_be_bytes());
+        self.bytes.extend_from_slice(key);
+        self.bytes.extend_from_slice(value.unwrap_or_default());
     }
 
-    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        let rows = read(&self.0).ok().map(|(_, rows)| rows);
+    /// How many rows it has.
+    pub(super) fn len(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn rows(&self) -> impl Iterator<Item = Write<'_>> {
+        let rows = read(&self.bytes).ok().map(|(_, rows)| rows);
         // What was made here is not damaged.
         rows.into_iter().flatten().filter_map(Result::ok)
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 }
-
-/// Key, and value or removal.
-pub(super) type Row<'b> = (&'b [u8], Option<&'b [u8]>);
 
 /// What a log has are not the bytes of a batch.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,7 +67,7 @@ pub(super) fn read(batch: &[u8]) -> Result<(Option<&[u8]>, Rows<'_>), Damaged> {
 pub(super) struct Rows<'b>(&'b [u8]);
 
 impl<'b> Rows<'b> {
-    fn row(&mut self) -> Option<Row<'b>> {
+    fn row(&mut self) -> Option<Write<'b>> {
         let (key_length, rest) = self.0.split_first_chunk()?;
         let (value_length, rest) = rest.split_first_chunk()?;
         let (key, rest) = rest.split_at_checked(u16::from_be_bytes(*key_length).into())?;
@@ -76,7 +84,7 @@ impl<'b> Rows<'b> {
 }
 
 impl<'b> Iterator for Rows<'b> {
-    type Item = Result<Row<'b>, Damaged>;
+    type Item = Result<Write<'b>, Damaged>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.0.is_empty() {
@@ -96,7 +104,7 @@ mod tests {
 
     use super::*;
 
-    const ROWS: [Row<'static>; 4] = [
+    const ROWS: [Write<'static>; 4] = [
         (b"key", Some(b"value")),
         (b"", Some(b"")),
         (b"removed", None),
@@ -116,7 +124,7 @@ mod tests {
         for reached in [None, Some(b"reached".as_slice())] {
             let batch = batch(reached);
             let (found, rows) = read(batch.as_bytes()).unwrap();
-            let rows: Result<Vec<Row<'_>>, Damaged> = rows.collect();
+            let rows: Result<Vec<Write<'_>>, Damaged> = rows.collect();
             assert_eq!(
                 (found, rows.unwrap().as_slice()),
                 (reached, ROWS.as_slice())

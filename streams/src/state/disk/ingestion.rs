@@ -3,7 +3,7 @@
 use super::super::{Reached, RestoreBatch, StoreError};
 use super::offset::encode;
 use super::place::Place;
-use super::table::{self, Marks};
+use super::table::{self, Marks, Reach};
 use crate::fail_point::{FailPoint, pass};
 
 /// Writes one batch, on whatever thread. Until the store has it, nothing may read or write the store but another one
@@ -28,7 +28,7 @@ impl Ingestion {
     ) -> Result<(), StoreError> {
         let marks = Marks {
             logged: None,
-            reached: Some(&encode(Reached::Read(offset))),
+            reach: Reach::To(&encode(Reached::Read(offset))),
         };
         table::write(&self.place, "restoring", batch, &marks, |batch| {
             written(batch)?;

@@ -5,36 +5,39 @@
 //! all its rows, which goes around the journal. The table says which batch is the first that is not in it: whatever dies, those
 //! before it do not count.
 
-use super::super::overlay::WrittenInRange;
+use super::super::overlay::{Write, WrittenInRange};
+use super::super::sharing::{User, Users};
 use super::super::{KeyRange, Order, Overlay, StoreError};
 use super::batch::{self, Batch, Damaged};
 use super::place::{LOGGED, Place};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch};
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// No store is called so: it is no legal name.
 const KEYSPACE: &str = "#log";
 
-/// What the logs of all stores of a job may take up, about.
-const BYTES: usize = 32 << 20;
+/// What the rows of all logs of a job may take up in memory, about.
+const BYTES: usize = 64 << 20;
 
-/// What a log may take up if it is one of few, and if it is one of many.
-const MOST: usize = 16 << 20;
-const LEAST: usize = 256 << 10;
+/// What those of one may take up if it is one of few, and if it is one of many.
+const MOST: usize = 32 << 20;
+const LEAST: usize = 512 << 10;
+
+/// How many times as much as is in a log its rows may take up in memory: what is read at a start is bounded too, where the
+/// same rows are written again and again.
+const READ: usize = 2;
 
 /// What a batch counts beside its bytes: reading it takes as long as reading a few rows.
 const BATCH: usize = 512;
 
-/// How much of the logs' keyspace is in memory before it is written to a table, without what is in tables of its store by then.
+/// How much of the logs' keyspace is in memory before it is written to a table, without the batches that were removed by then.
 const MEMTABLE_BYTES: u64 = 16 << 20;
 
 /// The logs of a database.
 #[derive(Clone)]
 pub(super) struct Logs {
     keyspace: Keyspace,
-    in_use: Arc<AtomicUsize>,
+    users: Users,
 }
 
 impl Logs {
@@ -42,7 +45,7 @@ impl Logs {
         let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
         Ok(Self {
             keyspace: database.keyspace(KEYSPACE, options)?,
-            in_use: Arc::default(),
+            users: Users::default(),
         })
     }
 
@@ -50,6 +53,11 @@ impl Logs {
     #[cfg(test)]
     pub(super) fn batches(&self) -> usize {
         self.keyspace.iter().count()
+    }
+
+    #[cfg(test)]
+    pub(super) fn users(&self) -> &Users {
+        &self.users
     }
 
     /// Replaces or removes a batch.
@@ -65,15 +73,8 @@ impl Logs {
 
     /// What one of them may take up.
     fn share(&self) -> usize {
-        (BYTES / self.in_use.load(Ordering::Relaxed).max(1)).clamp(LEAST, MOST)
+        self.users.share_of(BYTES).clamp(LEAST, MOST)
     }
-}
-
-/// Whether a log counts among those that have something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
-    None,
-    Counted,
 }
 
 /// The log of a task's part of a store.
@@ -81,48 +82,49 @@ pub(super) struct Log {
     logs: Logs,
     /// What its keys in the database begin with.
     prefix: Vec<u8>,
-    /// The numbers of its batches that are in the database.
+    /// The number of the oldest batch that is in the database, though it may be in a table already.
+    oldest: u64,
+    /// The numbers of the batches that are in no table.
     batches: Range<u64>,
     rows: Overlay,
     /// How far the store reaches with them, as it is stored; `None` where that is what its tables say.
     reached: Option<Vec<u8>>,
+    /// What reading it takes, in bytes.
     bytes: usize,
-    state: Use,
+    /// A user of memory while it has rows.
+    user: User,
 }
 
 impl Log {
     /// The log as it was left.
     pub(super) fn open(logs: &Logs, place: &Place) -> Result<Self, StoreError> {
         let failed = |error: fjall::Error| place.failed("opening", &error);
+        let damaged = |Damaged| place.damaged("log");
+        let first = place.keyspace.get(place.prefixed(LOGGED, &[]));
+        let first = first.map_err(failed)?.as_deref().map_or(Ok(0), number);
+        let first = first.map_err(damaged)?;
         let mut log = Self {
             logs: logs.clone(),
             prefix: prefix(&place.name, place.partition),
-            batches: 0..0,
+            oldest: first,
+            batches: first..first,
             rows: Overlay::default(),
             reached: None,
             bytes: 0,
-            state: Use::None,
+            user: logs.users.user(),
         };
-        let first = place.keyspace.get(place.prefixed(LOGGED, &[]));
-        let first = first.map_err(failed)?.as_deref().map_or(Ok(0), number);
-        let first = first.map_err(|Damaged| damaged(place))?;
-        log.batches = first..first;
-        let mut next = first;
-        for entry in logs.keyspace.prefix(&log.prefix) {
+        if let Some(oldest) = logs.keyspace.prefix(&log.prefix).next() {
+            let oldest = log.number_of(&oldest.key().map_err(failed)?);
+            log.oldest = oldest.map_err(damaged)?.min(first);
+        }
+        // Those before it are in a table.
+        for entry in logs.keyspace.range(log.key(first)..=log.key(u64::MAX)) {
             let (key, batch) = entry.into_inner().map_err(failed)?;
-            let at = number(key.get(log.prefix.len()..).unwrap_or_default());
-            let at = at.map_err(|Damaged| damaged(place))?;
-            log.batches = log.batches.start.min(at)..log.batches.end.max(at + 1);
-            // The others are in a table already.
-            if at >= first {
-                let added = if at == next {
-                    log.add(&batch)
-                } else {
-                    Err(Damaged)
-                };
-                added.map_err(|Damaged| damaged(place))?;
-                next += 1;
+            if log.number_of(&key) != Ok(log.batches.end) {
+                return Err(damaged(Damaged));
             }
+            log.add(&batch).map_err(damaged)?;
+            log.batches.end += 1;
         }
         Ok(log)
     }
@@ -142,12 +144,28 @@ impl Log {
         self.reached.as_deref()
     }
 
+    /// Whether there is nothing of it in the database.
     pub(super) fn is_empty(&self) -> bool {
-        self.state == Use::None
+        self.oldest == self.batches.end
+    }
+
+    pub(super) fn has_rows(&self) -> bool {
+        !self.rows.is_empty()
+    }
+
+    /// Whether a batch is an offset and no more, and takes the place of one that is no more either.
+    ///
+    /// A log that never has rows, as for the position of a global table, so never becomes a table: a table is synced, and the
+    /// rows that belong to the position, which are in another log, are not. In the journal it is behind them.
+    fn replaces_the_last(&self, batch: &Batch) -> bool {
+        batch.len() == 0 && !self.has_rows() && !self.batches.is_empty()
     }
 
     pub(super) fn has_room_for(&self, batch: &Batch) -> bool {
-        self.bytes + BATCH + batch.as_bytes().len() <= self.logs.share()
+        let bytes = batch.as_bytes().len();
+        let read = READ * (self.bytes + BATCH + bytes);
+        let memory = self.rows.memory() + Overlay::memory_of(batch.len(), bytes);
+        self.replaces_the_last(batch) || read.max(memory) <= self.logs.share()
     }
 
     /// Writes a batch behind the others.
@@ -156,19 +174,23 @@ impl Log {
         mut transaction: OwnedWriteBatch,
         batch: &Batch,
     ) -> fjall::Result<()> {
-        let key = self.key(self.batches.end);
-        transaction.insert(&self.logs.keyspace, key, batch.as_bytes());
+        let next = self.batches.end;
+        let at = match self.replaces_the_last(batch) {
+            true => next - 1,
+            false => next,
+        };
+        transaction.insert(&self.logs.keyspace, self.key(at), batch.as_bytes());
         transaction.commit()?;
-        self.batches.end += 1;
-        self.take(batch);
+        self.batches.end = at + 1;
+        self.add_in_memory(batch);
         Ok(())
     }
 
     /// Takes a batch on in memory alone: a table is about to be made of all.
-    pub(super) fn take(&mut self, batch: &Batch) {
+    pub(super) fn add_in_memory(&mut self, batch: &Batch) {
         // It was made here.
-        let taken = self.add(batch.as_bytes());
-        debug_assert_eq!(taken, Ok(()));
+        let added = self.add(batch.as_bytes());
+        debug_assert_eq!(added, Ok(()));
     }
 
     fn add(&mut self, batch: &[u8]) -> Result<(), Damaged> {
@@ -181,49 +203,43 @@ impl Log {
         if let Some(reached) = reached {
             self.reached = Some(reached.to_vec());
         }
-        self.bytes += BATCH + batch.len();
-        if std::mem::replace(&mut self.state, Use::Counted) == Use::None {
-            self.logs.in_use.fetch_add(1, Ordering::Relaxed);
+        if self.has_rows() {
+            self.bytes += BATCH + batch.len();
+            self.user.begin();
         }
         Ok(())
     }
 
     /// The newest write of each row, in the order of the keys.
-    pub(super) fn in_order(&self) -> impl Iterator<Item = batch::Row<'_>> {
+    pub(super) fn in_order(&self) -> impl Iterator<Item = Write<'_>> {
         self.rows.in_order()
     }
 
-    /// The number of the next batch, as it is stored: the first that is not in a table which is made now.
-    pub(super) fn next(&self) -> [u8; 8] {
+    /// The number, as it is stored, of the first batch that is not in a table which is made of all now.
+    pub(super) fn first_in_no_table(&self) -> [u8; 8] {
         self.batches.end.to_be_bytes()
     }
 
     /// Begins anew: all is in a table, or is not wanted any more.
     pub(super) fn clear(&mut self, transaction: &mut OwnedWriteBatch) {
-        for at in self.batches.clone() {
+        for at in self.oldest..self.batches.end {
             transaction.remove(&self.logs.keyspace, self.key(at));
         }
+        self.oldest = self.batches.end;
         self.batches.start = self.batches.end;
-        self.rows.clear();
+        // Its memory is others' from now on.
+        self.rows = Overlay::default();
         self.reached = None;
         self.bytes = 0;
-        self.be_unused();
+        self.user.end();
     }
 
     fn key(&self, at: u64) -> Vec<u8> {
         [self.prefix.as_slice(), &at.to_be_bytes()].concat()
     }
 
-    fn be_unused(&mut self) {
-        if std::mem::replace(&mut self.state, Use::None) == Use::Counted {
-            self.logs.in_use.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Drop for Log {
-    fn drop(&mut self) {
-        self.be_unused();
+    fn number_of(&self, key: &[u8]) -> Result<u64, Damaged> {
+        number(key.get(self.prefix.len()..).unwrap_or_default())
     }
 }
 
@@ -235,16 +251,4 @@ fn prefix(store: &str, partition: i32) -> Vec<u8> {
 fn number(stored: &[u8]) -> Result<u64, Damaged> {
     let stored = stored.try_into().map_err(|_| Damaged)?;
     Ok(u64::from_be_bytes(stored))
-}
-
-#[cold]
-fn damaged(place: &Place) -> StoreError {
-    StoreError {
-        store: place.name.clone(),
-        doing: "opening",
-        reason: format!(
-            "its log is damaged; delete the directory {}, and the changelogs restore what was in it",
-            place.directory.display()
-        ),
-    }
 }

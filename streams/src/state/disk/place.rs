@@ -56,6 +56,19 @@ impl Place {
         })
     }
 
+    /// Something of it is not what was written.
+    #[cold]
+    pub(super) fn damaged(&self, what: &str) -> StoreError {
+        StoreError {
+            store: self.name.clone(),
+            doing: "reading",
+            reason: format!(
+                "its {what} is damaged; delete the directory {}, and the changelogs restore what was in it",
+                self.directory.display()
+            ),
+        }
+    }
+
     pub(super) fn failed(&self, doing: &'static str, error: &fjall::Error) -> StoreError {
         failed(&self.name, &self.directory, doing, error)
     }

@@ -1,34 +1,32 @@
 //! The part of a store that is one task's: a log over sorted tables.
 
+use super::super::merged::Merged;
 use super::super::row_cache::RowCache;
-use super::super::store::Merged;
 use super::super::{
     Committed, KeyRange, Order, Reached, Residence, Scan, StoreError, Value, Writes,
 };
 use super::batch::Batch;
 use super::log::Log;
 use super::offset::{decode, encode};
-use super::place::{ENTRY, LOGGED, LONGEST_KEY, OFFSET, PREFIX, Place};
-use super::table::{self, Marks};
+use super::place::{ENTRY, LONGEST_KEY, OFFSET, PREFIX, Place};
+use super::table::{self, Marks, Reach, Sink, TableRows};
 use super::{Ingestion, UNMERGED_TABLES};
 use crate::fail_point::{FailPoint, pass};
 use fjall::{Database, OwnedWriteBatch, PersistMode};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Bound;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// From this size on a batch of a restore becomes a table of its own, which costs some waiting for the disk.
 pub(super) const TABLE_BYTES: usize = 4 << 20;
 
-/// How many entries one batch removes while a store is cleared.
-pub(super) const CLEARED_AT_ONCE: usize = 10_000;
-
-/// Stores that have more unmerged tables than this wait a little before the next one, so that merging keeps up.
+/// A store that has more unmerged tables than this gives merging some time before it makes another one of its log.
 const MANY_TABLES: usize = 3 * UNMERGED_TABLES as usize;
 
-/// How long that is.
-const WAIT_FOR_MERGING: Duration = Duration::from_millis(20);
+/// How long that is at the most, and how often it looks whether it was enough.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+const WAIT: Duration = Duration::from_millis(10);
 
 /// The part of a store that is one task's.
 pub(crate) struct DiskStore {
@@ -100,14 +98,7 @@ impl DiskStore {
         let Some(decoded) = decoded else {
             return Ok(None);
         };
-        let stored = decoded.ok_or_else(|| StoreError {
-            store: self.place.name.clone(),
-            doing: "reading",
-            reason: format!(
-                "its changelog offset is not one; delete the directory {}, and the changelogs restore what was in it",
-                self.place.directory.display()
-            ),
-        })?;
+        let stored = decoded.ok_or_else(|| self.place.damaged("changelog offset"))?;
         Ok(Some(stored))
     }
 
@@ -144,56 +135,79 @@ impl DiskStore {
             let logged = self.log.append(self.transaction(), batch);
             return logged.map_err(|e| self.place.failed("writing", &e));
         }
-        self.log.take(batch);
+        self.log.add_in_memory(batch);
         self.write_table()
     }
 
     /// Makes a table of all that is in the log.
     fn write_table(&mut self) -> Result<(), StoreError> {
-        if self.place.keyspace.l0_table_count() > MANY_TABLES {
-            std::thread::sleep(WAIT_FOR_MERGING);
-        }
+        self.wait_for_merging();
+        let reach = self.log.reached().map_or(Reach::Unchanged, Reach::To);
+        self.replace_log("writing", &self.log, reach)
+            .and_then(|()| self.end_log())
+    }
+
+    /// Writes a table after which nothing counts that is in the log.
+    fn replace_log(
+        &self,
+        doing: &'static str,
+        rows: impl TableRows,
+        reach: Reach<'_>,
+    ) -> Result<(), StoreError> {
         let marks = Marks {
-            logged: Some(self.log.next()),
-            reached: self.log.reached(),
+            logged: Some(self.log.first_in_no_table()),
+            reach,
         };
-        table::write(&self.place, "writing", &self.log, &marks, |_| {
+        table::write(&self.place, doing, rows, &marks, |_| {
             pass(FailPoint::InTable);
             Ok(())
         })?;
         pass(FailPoint::AfterTable);
-        let mut transaction = self.transaction();
-        self.log.clear(&mut transaction);
-        self.commit(transaction)
+        Ok(())
     }
 
-    fn commit(&self, transaction: OwnedWriteBatch) -> Result<(), StoreError> {
-        let committed = transaction.commit();
-        committed.map_err(|e| self.place.failed("writing", &e))
+    /// Removes what does not count any more.
+    fn end_log(&mut self) -> Result<(), StoreError> {
+        let mut transaction = self.transaction();
+        self.log.clear(&mut transaction);
+        let ended = transaction.commit();
+        ended.map_err(|e| self.place.failed("writing", &e))
+    }
+
+    /// Gives merging some time, where it has fallen behind.
+    fn wait_for_merging(&self) {
+        let since = Instant::now();
+        while self.place.keyspace.l0_table_count() > MANY_TABLES && since.elapsed() < LONGEST_WAIT {
+            std::thread::sleep(WAIT);
+        }
     }
 
     fn transaction(&self) -> OwnedWriteBatch {
         self.database.batch().durability(Some(PersistMode::Buffer))
     }
 
-    /// Removes every entry and the offset.
-    fn remove_all(&mut self) -> Result<(), StoreError> {
-        let mut transaction = self.transaction();
-        // The offset goes first: it must never stand for entries that are no longer there.
-        let place = &self.place;
-        transaction.remove(&place.keyspace, place.prefixed(OFFSET, &[]));
-        let logged = place.prefixed(LOGGED, &[]);
-        transaction.insert(&place.keyspace, logged, self.log.next());
-        self.log.clear(&mut transaction);
-        let entries = place.keyspace.range(self.bounds(&KeyRange::ALL));
-        for (count, entry) in entries.enumerate() {
-            let key = entry.key().map_err(|e| place.failed("clearing", &e))?;
-            transaction.remove(&place.keyspace, key);
-            if count % CLEARED_AT_ONCE == CLEARED_AT_ONCE - 1 {
-                self.commit(std::mem::replace(&mut transaction, self.transaction()))?;
-            }
+    /// Its rows in tables.
+    fn entries(&self) -> fjall::Iter {
+        self.place.keyspace.range(self.bounds(&KeyRange::ALL))
+    }
+
+    fn is_as_new(&self) -> Result<bool, StoreError> {
+        let nothing = self.log.is_empty() && self.stored()?.is_none();
+        Ok(nothing && self.entries().next().is_none())
+    }
+}
+
+/// Removals of all that is in tables.
+struct Removals<'s>(&'s DiskStore);
+
+impl TableRows for Removals<'_> {
+    fn give(&mut self, sink: Sink<'_>) -> Result<(), StoreError> {
+        for entry in self.0.entries() {
+            let key = entry.key();
+            let key = key.map_err(|e| self.0.place.failed("clearing", &e))?;
+            sink((key.get(PREFIX..).unwrap_or_default(), None))?;
         }
-        self.commit(transaction)
+        Ok(())
     }
 }
 
@@ -248,9 +262,9 @@ impl Committed for DiskStore {
             Order::Ascending => Box::new(entries.map(entry)),
             Order::Descending => Box::new(entries.rev().map(entry)),
         };
-        match self.log.is_empty() {
-            true => tables,
-            false => Box::new(Merged::new(self.log.range(range, order), tables, order)),
+        match self.log.has_rows() {
+            true => Box::new(Merged::new(self.log.range(range, order), tables, order)),
+            false => tables,
         }
     }
 
@@ -269,6 +283,9 @@ impl Committed for DiskStore {
     ) -> Result<(), StoreError> {
         self.check()?;
         let batch = self.batch_of(writes, reached)?;
+        if batch.len() == 0 && reached.is_none() {
+            return Ok(());
+        }
         let written = self.write(&batch);
         self.noted(written)?;
         let rows = &mut self.read.get_mut().rows;
@@ -294,8 +311,13 @@ impl Committed for DiskStore {
 
     fn clear(&mut self) -> Result<(), StoreError> {
         self.check()?;
+        if self.is_as_new()? {
+            return Ok(());
+        }
         self.rest();
-        let removed = self.remove_all();
+        let removed = self
+            .replace_log("clearing", Removals(self), Reach::Nowhere)
+            .and_then(|()| self.end_log());
         self.noted(removed)
     }
 

@@ -1,39 +1,51 @@
 //! A sorted table of a task's part of a store, on its way into the database: nothing of it passes the journal.
 
+use super::super::overlay::Write;
 use super::super::{RestoreBatch, StoreError};
-use super::batch::Row;
 use super::log::Log;
 use super::place::{ENTRY, LOGGED, OFFSET, PREFIX, Place};
 
+/// Takes a row.
+pub(super) type Sink<'s> = &'s mut dyn FnMut(Write<'_>) -> Result<(), StoreError>;
+
 /// What a table is made of.
-pub(super) trait Rows {
-    /// In the order of their keys, each key once.
-    fn in_order(&mut self) -> impl Iterator<Item = Row<'_>>;
+pub(super) trait TableRows {
+    /// Gives its rows, in the order of their keys, each key once.
+    fn give(&mut self, sink: Sink<'_>) -> Result<(), StoreError>;
 }
 
-impl Rows for RestoreBatch {
-    fn in_order(&mut self) -> impl Iterator<Item = Row<'_>> {
-        self.newest()
+impl TableRows for RestoreBatch {
+    fn give(&mut self, sink: Sink<'_>) -> Result<(), StoreError> {
+        self.newest().try_for_each(sink)
     }
 }
 
-impl Rows for &Log {
-    fn in_order(&mut self) -> impl Iterator<Item = Row<'_>> {
-        Log::in_order(self)
+impl TableRows for &Log {
+    fn give(&mut self, sink: Sink<'_>) -> Result<(), StoreError> {
+        self.in_order().try_for_each(sink)
     }
 }
 
-/// What a table says behind its rows, each as it is stored; what it does not say stays as it was.
+/// How far the store reaches with a table.
+pub(super) enum Reach<'m> {
+    /// As far as without it.
+    Unchanged,
+    /// As it is stored.
+    To(&'m [u8]),
+    /// Nowhere: it is as new.
+    Nowhere,
+}
+
+/// What a table says behind its rows.
 pub(super) struct Marks<'m> {
-    /// The number of the first batch of the log that is not in it.
+    /// The number of the first batch of the log that is not in it, as it is stored, if that is another one now.
     pub(super) logged: Option<[u8; 8]>,
-    /// How far the store reaches with it.
-    pub(super) reached: Option<&'m [u8]>,
+    pub(super) reach: Reach<'m>,
 }
 
 /// Writes a table, all or nothing. Before the store knows of it and waits for the disk, `written` is called with the rows,
 /// which are not needed any more, and may still refuse.
-pub(super) fn write<R: Rows>(
+pub(super) fn write<R: TableRows>(
     place: &Place,
     doing: &'static str,
     mut rows: R,
@@ -43,24 +55,26 @@ pub(super) fn write<R: Rows>(
     let failed = |e: fjall::Error| place.failed(doing, &e);
     let mut table = place.keyspace.start_ingestion().map_err(failed)?;
     let mut prefixed = place.prefixed(ENTRY, &[]);
-    for (key, value) in rows.in_order() {
+    rows.give(&mut |(key, value)| {
         place.takes(key)?;
         prefixed.truncate(PREFIX);
         prefixed.extend_from_slice(key);
-        match value {
+        let taken = match value {
             Some(value) => table.write(prefixed.as_slice(), value),
             None => table.write_tombstone(prefixed.as_slice()),
-        }
-        .map_err(failed)?;
+        };
+        taken.map_err(failed)
+    })?;
+    let (logged, offset) = (place.prefixed(LOGGED, &[]), place.prefixed(OFFSET, &[]));
+    if let Some(next) = marks.logged {
+        table.write(logged, next).map_err(failed)?;
     }
-    if let Some(logged) = marks.logged {
-        let marked = table.write(place.prefixed(LOGGED, &[]), logged);
-        marked.map_err(failed)?;
+    match marks.reach {
+        Reach::Unchanged => Ok(()),
+        Reach::To(reached) => table.write(offset, reached),
+        Reach::Nowhere => table.write_tombstone(offset),
     }
-    if let Some(reached) = marks.reached {
-        let marked = table.write(place.prefixed(OFFSET, &[]), reached);
-        marked.map_err(failed)?;
-    }
+    .map_err(failed)?;
     written(rows)?;
     table.finish().map_err(failed)
 }
