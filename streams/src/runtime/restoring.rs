@@ -363,12 +363,9 @@ fn begin_stores(
             Some(offset) if offset > log.end => return Err(shorter(&spec.name, offset, log)),
             // It lacks nothing, wherever the log begins now.
             Some(offset) if offset == log.end => offset,
-            // At most the marker of the transaction that wrote it is behind it: one with records takes two offsets.
-            Some(offset)
-                if offset + 1 == log.end && offset >= log.start && spec.source.is_none() =>
-            {
-                offset
-            }
+            // At most the marker of the transaction that wrote it is behind it, which may be gone by now: one with records takes
+            // two offsets.
+            Some(offset) if offset + 1 == log.end && spec.source.is_none() => offset.max(log.start),
             Some(_) if written_at.is_some_and(|at| lacks_removals(at, SystemTime::now())) => {
                 tracing::info!(
                     "the state store `{}` was not written for so long that removals may be gone from its changelog {}: it is \

@@ -62,10 +62,12 @@ impl Backends {
         table: &GlobalTable,
         partitions: i32,
     ) -> Result<GlobalStore, StoreError> {
-        let (name, disk) = (&table.name, self.disk_for(table.backend));
+        // Called after its topic: the rows of another one, and its positions, are of no use. No table whose topic is its
+        // changelog is called so.
+        let (name, disk) = (format!("@@{}", table.topic), self.disk_for(table.backend));
         let open = |partition| -> Result<Box<dyn Committed>, StoreError> {
             Ok(match disk {
-                Some(disk) => Box::new(disk.store(name, partition)?),
+                Some(disk) => Box::new(disk.store(&name, partition)?),
                 None => Box::new(Memory::default()),
             })
         };

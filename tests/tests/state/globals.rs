@@ -115,6 +115,21 @@ fn a_restart_reads_only_what_has_come_since() {
 }
 
 #[test]
+fn a_table_of_another_topic_begins_anew() {
+    let job = Counting::new(1);
+    let old = job.cluster.topic("airports", 1);
+    let new = job.cluster.topic("airports-v2", 1);
+    put(&job, &old, &[("A", "old"), ("B", "gone")]);
+    put(&job, &new, &[("A", "new"), ("C", "c"), ("D", "d")]);
+    put(&job, &job.input, &[("1", "A")]);
+    job.run(names(&job, &old)).unwrap();
+    let flights = [("1", "A"), ("2", "B"), ("3", "C"), ("4", "D")];
+    put(&job, &job.input, &flights);
+    job.run(names(&job, &new)).unwrap();
+    assert_eq!(outputs(&job), ["old", "new", "c", "d"]);
+}
+
+#[test]
 fn an_error_in_place_of_a_row_is_not_taken_for_the_row() {
     let (kafka, cluster) = broker();
     let job = Counting::on(cluster, 1);

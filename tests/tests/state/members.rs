@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use streams::runtime::{Event, RestoreStatus};
+use streams::runtime::{Event, JobHandle, RestoreStatus};
 use streams_tests::wait_until;
+use tempfile::TempDir;
 
 use crate::fixture::{Counting, SOON};
 
-#[test]
-fn tasks_that_move_take_their_counts_along_and_need_only_the_difference_when_they_come_back() {
-    let mut job = Counting::new(4);
+/// Two instances that have counted 3,000 records, the second of which, with this directory, took tasks over from the first.
+fn two_instances(job: &mut Counting) -> (JobHandle, JobHandle, TempDir) {
     job.produce(2_000, 100);
     let first = job.start(job.topology());
     job.wait_until_counted();
@@ -23,6 +23,13 @@ fn tasks_that_move_take_their_counts_along_and_need_only_the_difference_when_the
     job.wait_until_counted();
     job.judge();
     job.take_restores();
+    (first, second, elsewhere)
+}
+
+#[test]
+fn tasks_that_move_take_their_counts_along_and_need_only_the_difference_when_they_come_back() {
+    let mut job = Counting::new(4);
+    let (first, second, _elsewhere) = two_instances(&mut job);
     let before = job.changelog_records();
     job.stop(second);
     // It is a static member: its tasks come back when its session has timed out.
@@ -46,18 +53,7 @@ fn tasks_that_move_take_their_counts_along_and_need_only_the_difference_when_the
 fn tasks_of_a_group_that_the_brokers_assign_take_their_counts_along() {
     let mut job = Counting::new(4);
     job.properties = vec![("group.protocol", "consumer")];
-    job.produce(2_000, 100);
-    let first = job.start(job.topology());
-    job.wait_until_counted();
-    let elsewhere = tempfile::tempdir().unwrap();
-    let second = job.start_in(job.topology(), elsewhere.path());
-    wait_until("tasks have moved", SOON, || {
-        job.count(|e| matches!(e, Event::Restore(r) if r.status == RestoreStatus::Completed && r.records > 0)) >= 2
-    });
-    job.produce(1_000, 100);
-    job.wait_until_counted();
-    job.judge();
-    job.take_restores();
+    let (first, second, _elsewhere) = two_instances(&mut job);
     job.stop(first);
     job.produce(1_000, 100);
     // Its tasks are idle until its session is over, 45 s where the brokers decide it.

@@ -7,6 +7,20 @@ use streams_tests::{Isolation, block_on, wait_until};
 
 use crate::fixture::{Counting, SOON, broker, copy_directory};
 
+/// Deletes what is before the offset in the changelog's only partition.
+fn delete_before(job: &Counting, offset: i64) {
+    // A topic that is only compacted keeps its records whoever asks.
+    let topic = job.changelog();
+    let policy =
+        AlterConfig::new(ResourceSpecifier::Topic(&topic)).set("cleanup.policy", "compact,delete");
+    let admin = job.cluster.admin();
+    let altered = admin.alter_configs([&policy], &AdminOptions::new());
+    for resource in block_on(altered).unwrap() {
+        resource.unwrap();
+    }
+    job.cluster.delete_records_before(&topic, 0, offset);
+}
+
 #[test]
 fn a_changelog_that_is_cut_off_while_it_is_read_is_read_from_where_it_begins_now() {
     let (kafka, cluster) = broker();
@@ -27,16 +41,7 @@ fn a_changelog_that_is_cut_off_while_it_is_read_is_read_from_where_it_begins_now
     let held = kafka.inject(fetch);
     let handle = job.start_until_latest();
     assert!(held.wait_until_struck(1, SOON));
-    // A topic that is only compacted keeps its records whoever asks.
-    let topic = job.changelog();
-    let policy =
-        AlterConfig::new(ResourceSpecifier::Topic(&topic)).set("cleanup.policy", "compact,delete");
-    let admin = cluster.admin();
-    let altered = admin.alter_configs([&policy], &AdminOptions::new());
-    for resource in block_on(altered).unwrap() {
-        resource.unwrap();
-    }
-    cluster.delete_records_before(&topic, 0, begins);
+    delete_before(&job, begins);
     held.release();
     job.join(handle);
     job.judge();
@@ -75,6 +80,21 @@ fn a_store_that_lacks_nothing_but_a_marker_reads_nothing() {
     job.run_until_latest();
     assert!(!fetches.seen().is_empty());
     job.judge();
+}
+
+#[test]
+fn a_store_that_lacks_nothing_keeps_its_rows_though_its_changelog_has_none() {
+    let mut job = Counting::new(1);
+    job.produce(30, 10);
+    job.run_until_latest();
+    wait_for_markers(&job);
+    let ends = job
+        .cluster
+        .end_offsets(&job.changelog(), Isolation::Uncommitted);
+    delete_before(&job, *ends.first().unwrap());
+    job.produce(30, 10);
+    job.run_until_latest();
+    job.judge_outputs();
 }
 
 #[test]
