@@ -17,11 +17,11 @@ use std::ops::Range;
 const KEYSPACE: &str = "#log";
 
 /// What the rows of all logs of a job may take up in memory, about.
-const BYTES: usize = 64 << 20;
+const BYTES: usize = 128 << 20;
 
 /// What those of one may take up if it is one of few, and if it is one of many.
 const MOST: usize = 32 << 20;
-const LEAST: usize = 512 << 10;
+const LEAST: usize = 1 << 20;
 
 /// How many times as much as is in a log its rows may take up in memory: what is read at a start is bounded too, where the
 /// same rows are written again and again.
