@@ -6,6 +6,7 @@ use super::error::{ClientError, Remedy};
 use super::lists;
 use super::offsets::{LogEnd, list_offsets};
 use super::properties::Properties;
+use super::topic_ids::{TopicIds, topic_ids};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
@@ -120,6 +121,18 @@ impl Admin {
     /// What the cluster calls itself; no other cluster has this id, nor has this one after it was made anew.
     pub(crate) fn cluster_id(&self, timeout: Duration) -> Option<String> {
         self.client.inner().fetch_cluster_id(timeout)
+    }
+
+    /// The ids of these topics.
+    pub(crate) fn topic_ids(
+        &self,
+        topics: &[&str],
+        timeout: Duration,
+    ) -> Result<TopicIds, ClientError> {
+        topic_ids(self.client.inner(), topics, timeout).ok_or_else(|| {
+            let code = RDKafkaErrorCode::OperationTimedOut;
+            ClientError::new("asking for the ids of topics", code, "nothing is told")
+        })
     }
 
     /// What this client may do with each of these topics, as far as the cluster tells it.

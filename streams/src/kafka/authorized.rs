@@ -1,11 +1,10 @@
 //! What this client may do with topics and groups, as far as the cluster tells it (KIP-430).
 
-use super::batch::Queue;
+use super::describe::{ask, c_strings, elements, pointers};
 use rdkafka::bindings as sys;
 use rdkafka::client::{Client, ClientContext};
 use std::collections::BTreeMap;
-use std::ffi::{CStr, CString, c_char};
-use std::ptr::{NonNull, null_mut};
+use std::ffi::CStr;
 use std::time::Duration;
 
 /// An operation on a topic or a group, as ACLs have it.
@@ -72,6 +71,7 @@ pub(super) fn with_topics<C: ClientContext>(
     let mut pointers = pointers(&names);
     let for_api = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
     let answer = ask(client, for_api, timeout, |options, queue| {
+        include_operations(options);
         // SAFETY: the pointers are as many C strings, which the collection copies; the request takes of the collection and of
         // the options what it needs before it returns. Client, options and queue are alive.
         unsafe {
@@ -88,7 +88,7 @@ pub(super) fn with_topics<C: ClientContext>(
     // SAFETY: the event is alive until the end of this function; the result and what is in it belong to the event, and are
     // only read. The result is looked at if it is one of this kind.
     unsafe {
-        let result = sys::rd_kafka_event_DescribeTopics_result(event.0.as_ptr());
+        let result = sys::rd_kafka_event_DescribeTopics_result(event.ptr());
         if result.is_null() {
             return told;
         }
@@ -118,6 +118,7 @@ pub(super) fn with_group<C: ClientContext>(
     let mut pointers = pointers(&names);
     let for_api = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS;
     let event = ask(client, for_api, timeout, |options, queue| {
+        include_operations(options);
         // SAFETY: the pointers are as many C strings, which the request copies before it returns, as it does the options.
         // Client, options and queue are alive.
         unsafe {
@@ -133,7 +134,7 @@ pub(super) fn with_group<C: ClientContext>(
     // SAFETY: the event is alive until the end of this function; the result and what is in it belong to the event, and are
     // only read. The result is looked at if it is one of this kind.
     unsafe {
-        let result = sys::rd_kafka_event_DescribeConsumerGroups_result(event.0.as_ptr());
+        let result = sys::rd_kafka_event_DescribeConsumerGroups_result(event.ptr());
         if result.is_null() {
             return None;
         }
@@ -148,25 +149,13 @@ pub(super) fn with_group<C: ClientContext>(
     }
 }
 
-/// Names that C can take; no topic or group has another one.
-fn c_strings(names: &[&str]) -> Vec<CString> {
-    names.iter().flat_map(|name| CString::new(*name)).collect()
-}
-
-fn pointers(names: &[CString]) -> Vec<*const c_char> {
-    names.iter().map(|name| name.as_ptr()).collect()
-}
-
-/// The elements of an array of librdkafka's, which is null if it has none.
-///
-/// # Safety
-///
-/// `array` is null, or points to `count` elements that live for `'a`.
-unsafe fn elements<'a, T>(array: *mut T, count: usize) -> &'a [T] {
-    match array.is_null() {
-        true => &[],
-        // SAFETY: as the caller says.
-        false => unsafe { std::slice::from_raw_parts(array, count) },
+/// Asks for the operations too.
+fn include_operations(options: *mut sys::rd_kafka_AdminOptions_t) {
+    // SAFETY: the options are alive. What may be wrong with the setting (null if nothing is) is ours to destroy, for which null is
+    // fine.
+    unsafe {
+        let refused = sys::rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
+        sys::rd_kafka_error_destroy(refused);
     }
 }
 
@@ -192,45 +181,6 @@ unsafe fn allowed(
     // SAFETY: as the caller says; C's enumerations are integers.
     let operations = unsafe { elements(operations.cast_mut().cast::<i32>(), count) };
     Allowed::told(operations)
-}
-
-/// An answer of librdkafka, released on drop.
-struct Event(NonNull<sys::rd_kafka_event_t>);
-
-impl Drop for Event {
-    fn drop(&mut self) {
-        // SAFETY: the event came from a queue, is ours, and is destroyed once, here.
-        unsafe { sys::rd_kafka_event_destroy(self.0.as_ptr()) }
-    }
-}
-
-/// The longest timeout of a request, in ms. Its end is not waited for: where the coordinator of a group is found after it,
-/// librdkafka (2.12) ends the process.
-const NEVER: i32 = 3_600_000;
-
-/// Sends a request that asks for operations too, and waits for its answer; `None` if none comes in time.
-fn ask<C: ClientContext>(
-    client: &Client<C>,
-    for_api: sys::rd_kafka_admin_op_t,
-    timeout: Duration,
-    send: impl FnOnce(*const sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t),
-) -> Option<Event> {
-    // SAFETY: the client is alive; the new queue is ours, and is dropped at the end of this function, before the client.
-    let queue = unsafe { Queue::from_ptr(sys::rd_kafka_queue_new(client.native_ptr())) }?;
-    // SAFETY: the client is alive. The options are ours, and are destroyed once, when the request has taken what it needs of
-    // them. What may be wrong with the first setting (null if nothing is) is ours to destroy, for which null is fine; of the
-    // second one there is no room for words.
-    unsafe {
-        let options = sys::rd_kafka_AdminOptions_new(client.native_ptr(), for_api);
-        let refused = sys::rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
-        sys::rd_kafka_error_destroy(refused);
-        sys::rd_kafka_AdminOptions_set_request_timeout(options, NEVER, null_mut(), 0);
-        send(options, queue.ptr());
-        sys::rd_kafka_AdminOptions_destroy(options);
-    }
-    let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-    // SAFETY: the queue is alive. An answer that comes after it is gone is dropped by librdkafka.
-    NonNull::new(unsafe { sys::rd_kafka_queue_poll(queue.ptr(), millis) }).map(Event)
 }
 
 #[cfg(test)]

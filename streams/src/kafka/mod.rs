@@ -16,6 +16,8 @@
 //! * [`admin`]: topics, groups, offsets and broker settings;
 //! * `group`: what the members of a group have;
 //! * [`authorized`]: what this client may do, as far as the cluster tells it;
+//! * `describe`: how it is asked for descriptions;
+//! * [`topic_ids`]: what tells a topic from another one of its name;
 //! * [`reach`]: the first contact, and why there is none;
 //! * [`error`]: every client error, classified.
 //!
@@ -35,6 +37,7 @@ pub(crate) mod authorized;
 pub(crate) mod batch;
 mod closing;
 pub(crate) mod consumer;
+mod describe;
 pub(crate) mod error;
 mod group;
 mod lists;
@@ -48,6 +51,7 @@ pub(crate) mod reach;
 pub(crate) mod reader;
 pub(crate) mod record_limits;
 mod reserved;
+pub(crate) mod topic_ids;
 
 use std::fmt;
 use std::sync::Arc;

@@ -17,6 +17,7 @@ use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::kafka::offsets::LogEnd;
 use crate::kafka::properties::Properties;
 use crate::kafka::reader::{PartitionReader, spoil_positions};
+use crate::kafka::topic_ids::TopicIds;
 use crate::processor::{
     Decision, GlobalReader, Headers, InputRecord, Location, decide, process_global,
 };
@@ -117,6 +118,7 @@ impl Globals {
         topology: &Topology,
         properties: &Properties,
         partitions: &BTreeMap<String, i32>,
+        ids: &TopicIds,
         stores: &Backends,
         listener: Listener,
         stop: Arc<Stop>,
@@ -148,7 +150,8 @@ impl Globals {
         for table in tables {
             let count = partitions.get(&table.topic).copied().unwrap_or(0);
             let mut store = stores.open_global(table, count).map_err(state_error)?;
-            let kept_here = kept_positions(&table.topic, &mut store, &logs_of)?;
+            let kept_here =
+                kept_positions(&table.topic, &mut store, &logs_of, ids.of(&table.topic))?;
             rows.push(store.entries);
             kept.extend(kept_here);
         }

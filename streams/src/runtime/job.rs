@@ -155,6 +155,7 @@ impl Job {
             states,
             tasks,
             globals,
+            topic_ids,
         } = prepared.inspect_err(|_| state.become_next(JobState::Failed))?;
         let clock = CoarseClock::start().map_err(|source| Error::Io {
             what: "starting the clock".into(),
@@ -174,6 +175,7 @@ impl Job {
                 .as_ref()
                 .map(|g| g.state().clone())
                 .unwrap_or_default(),
+            topic_ids,
             disk_use: DiskUse::default(),
             listener,
         });

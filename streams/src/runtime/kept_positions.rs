@@ -1,8 +1,9 @@
 //! Where the partitions of global tables are read on, kept from one process to the next.
 
-use super::restoring::lacks_removals;
+use super::store_start::lacks_removals;
 use crate::kafka::TopicPartition;
-use crate::state::{Committed, GlobalStore, StoreError};
+use crate::kafka::topic_ids::TopicId;
+use crate::state::{Committed, GlobalStore, Kept, Origin, StoreError, StoreKind};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -20,14 +21,20 @@ pub(super) fn kept_positions(
     topic: &str,
     store: &mut GlobalStore,
     logs: &BTreeMap<TopicPartition, (i64, i64)>,
+    id: Option<TopicId>,
 ) -> Result<Vec<KeptPosition>> {
+    let origin = Origin::new(StoreKind::TimestampedKeyValue, id.map(TopicId::to_u128));
     let mut kept = Vec::new();
-    for (partition, position) in (0..).zip(&store.positions) {
-        let offset = position.changelog_offset().map_err(state_error)?;
-        let written_at = position.written_at().map_err(state_error)?;
+    for (partition, position) in (0..).zip(&mut store.positions) {
+        let found = position.kept().map_err(state_error)?;
+        position.set_origin(origin);
         let log = logs.get(&TopicPartition::new(topic, partition));
-        let is_old = written_at.is_some_and(|at| lacks_removals(at, SystemTime::now()));
-        kept.push(offset.filter(|offset| is_of_use(*offset, log, is_old)));
+        let is_old = |at: i64| lacks_removals(at, SystemTime::now());
+        let found = found.filter(|kept| is_of(*kept, origin, topic));
+        kept.push(found.and_then(|kept| {
+            let offset = kept.reached.offset();
+            is_of_use(offset, log, kept.at.is_some_and(is_old)).then_some(offset)
+        }));
     }
     let all: Option<Vec<i64>> = kept.into_iter().collect();
     if all.is_none() {
@@ -50,6 +57,20 @@ pub(super) fn kept_positions(
         }
     });
     Ok(kept.collect())
+}
+
+/// Whether a position is one of this topic, and not of one that had its name before.
+fn is_of(kept: Kept, origin: Origin, topic: &str) -> bool {
+    let is_of = kept
+        .origin
+        .is_some_and(|kept| origin.difference(kept).is_none());
+    if !is_of {
+        tracing::info!(
+            "what was kept of the global table's topic `{topic}` is of another one of that name, or of an earlier version: it is \
+             read anew"
+        );
+    }
+    is_of
 }
 
 /// Whether the log has all that came behind the offset, removals too, which it does not keep for long.

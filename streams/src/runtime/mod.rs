@@ -102,6 +102,7 @@ mod startup;
 mod stateful;
 mod stop;
 mod store_restore;
+mod store_start;
 mod table_size;
 mod table_write;
 mod tables;

@@ -12,6 +12,7 @@ use super::task_counts::TaskCounts;
 use super::task_states::TaskStates;
 use crate::kafka::admin::Admin;
 use crate::kafka::properties::Properties;
+use crate::kafka::topic_ids::TopicIds;
 use crate::state::{Backends, Disk};
 use crate::topology::Topology;
 use crate::{Error, Result};
@@ -29,6 +30,7 @@ pub(super) struct Prepared {
     pub(super) states: TaskStates,
     pub(super) tasks: TaskCounts,
     pub(super) globals: Option<Globals>,
+    pub(super) topic_ids: TopicIds,
 }
 
 pub(super) async fn prepare(
@@ -63,11 +65,24 @@ pub(super) async fn prepare(
     let own = internal.told.iter().map(|own| own.name.as_str());
     limits.extend(Admin::new(properties)?.message_limits(own).await);
     properties.limit_topics(limits);
+    let topic_ids = {
+        let (topology, properties, stop) = (topology.clone(), properties.clone(), Arc::clone(stop));
+        blocking(move || topic_ids(&topology, &properties, &stop)).await?
+    };
     let (globals, stores) = {
         let (topology, properties) = (topology.clone(), properties.clone());
+        let ids = topic_ids.clone();
         let (topics, listener, stop) = (report.topics.clone(), listener.clone(), Arc::clone(stop));
         let read = move || {
-            let globals = Globals::read(&topology, &properties, &topics, &stores, listener, stop)?;
+            let globals = Globals::read(
+                &topology,
+                &properties,
+                &topics,
+                &ids,
+                &stores,
+                listener,
+                stop,
+            )?;
             Ok((globals, stores))
         };
         blocking(read).await?
@@ -94,7 +109,20 @@ pub(super) async fn prepare(
         states: TaskStates::new(topology.clone(), stores),
         tasks: internal.tasks,
         globals,
+        topic_ids,
     })
+}
+
+/// Which topics the stores are restored from, and the global tables read.
+fn topic_ids(topology: &Topology, properties: &Properties, stop: &Stop) -> Result<TopicIds> {
+    let graph = topology.graph();
+    let stores = graph.stores.iter();
+    let changelogs = stores.map(|store| store.changelog_topic(topology.application_id()));
+    let globals = graph.global_tables.iter().map(|table| table.topic.clone());
+    let topics: Vec<String> = changelogs.chain(globals).collect();
+    let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+    let admin = Admin::new(properties)?;
+    Ok(Patience::new(START_PATIENCE, stop).repeat(|wait| admin.topic_ids(&topics, wait))?)
 }
 
 /// Opens the database, if a store is to be on disk. Each cluster has its own, since offsets of one mean nothing on another.

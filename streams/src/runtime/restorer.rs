@@ -18,6 +18,7 @@
 use super::changelog_reader::ChangelogReader;
 use super::restoring::{Log, Reading, Restoring, logs};
 use super::shared::Shared;
+use super::store_restore::GONE_AFTER;
 use super::tables::MADE_AT_ONCE;
 use crate::kafka::TopicPartition;
 use crate::kafka::admin::Admin;
@@ -27,7 +28,7 @@ use crate::processor::TaskId;
 use crate::state::TaskState;
 use crate::{Error, Result};
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
@@ -38,6 +39,9 @@ const READ_WAIT: Duration = Duration::from_millis(20);
 
 /// The pause after a failed request.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long the cluster may take to tell whether topics are there.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How much of what was read waits in memory at most, in a process. As much again is in memory for each of the tables that are
 /// made at once.
@@ -91,6 +95,15 @@ pub(super) struct Restorer {
     commands: Sender<Command>,
     finished: Receiver<Finished>,
     _thread: Ending,
+}
+
+/// Whether what has failed for so long will not go well any more.
+fn is_lasting(error: &ClientError, since: Duration) -> bool {
+    match error.remedy() {
+        Remedy::Fail => true,
+        _ if error.code() == Code::UnknownTopicOrPartition => since > GONE_AFTER,
+        _ => since > GIVE_UP_AFTER,
+    }
 }
 
 /// A thread that is waited for when this is dropped.
@@ -267,7 +280,25 @@ impl Worker {
         if let Err(error) = self.read() {
             self.read_failed(&error);
         }
+        self.look_after_stalled();
         self.end_what_is_done();
+    }
+
+    /// Looks whether the topics are still there of which nothing comes.
+    fn look_after_stalled(&mut self) {
+        let stalled = self.reading.iter_mut().flat_map(Restoring::stalled);
+        let stalled: BTreeSet<Arc<str>> = stalled.collect();
+        if stalled.is_empty() {
+            return;
+        }
+        let topics: Vec<&str> = stalled.iter().map(|topic| &**topic).collect();
+        let asked = self
+            .clients()
+            .and_then(|clients| clients.logs.topic_ids(&topics, LOOK_TIMEOUT));
+        match asked {
+            Ok(ids) => self.reading.iter_mut().for_each(|r| r.look_at(&ids)),
+            Err(error) => tracing::debug!(%error, "whether changelogs are there is not told"),
+        }
     }
 
     fn begin(&mut self, request: Request, since: Instant) {
@@ -284,7 +315,7 @@ impl Worker {
                 }
                 Err((request, error)) => self.answer(*request, End::Failed(error)),
             },
-            Err(error) if error.remedy() == Remedy::Fail || since.elapsed() > GIVE_UP_AFTER => {
+            Err(error) if is_lasting(&error, since.elapsed()) => {
                 let error = Error::Client(format!("restoring task {}: {error}", request.task));
                 self.answer(request, End::Failed(error));
             }

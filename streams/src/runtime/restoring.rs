@@ -4,18 +4,21 @@ use super::event::Event;
 use super::restorer::{End, Request};
 use super::shared::Shared;
 use super::store_restore::StoreRestore;
+use super::store_start::{self, Start};
 use super::tasks::offset_of;
+use crate::config::Guarantee;
 use crate::kafka::TopicPartition;
 use crate::kafka::admin::Admin;
 use crate::kafka::batch::OwnedMessage;
-use crate::kafka::error::ClientError;
+use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::kafka::offsets::LogEnd;
 use crate::kafka::reader::PartitionReader;
-use crate::state::{REMOVALS_KEPT_MS, Reached, StoreError, StoreId, TaskState};
+use crate::kafka::topic_ids::{TopicId, TopicIds};
+use crate::state::{KeyRange, Order, Origin, Reached, StoreError, StoreId, TaskState};
 use crate::topology::Topology;
 use crate::{Error, Result};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// For the ends of changelogs.
 const LOGS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,6 +35,8 @@ pub(super) struct Changelog {
 #[derive(Clone, Debug)]
 pub(super) struct Log {
     pub(super) changelog: TopicPartition,
+    /// Which topic of that name it is.
+    pub(super) topic: Option<TopicId>,
     pub(super) start: i64,
     /// The last stable offset, no later than the end: each transaction with records below it is ended below it.
     pub(super) stable: i64,
@@ -44,6 +49,7 @@ impl Log {
     fn empty(changelog: &TopicPartition) -> Self {
         Self {
             changelog: changelog.clone(),
+            topic: None,
             start: 0,
             stable: 0,
             end: 0,
@@ -96,6 +102,7 @@ fn whole_logs(
     reader: &PartitionReader,
     changelogs: &[TopicPartition],
 ) -> Result<Vec<Log>, ClientError> {
+    let ids = ids(admin, changelogs)?;
     // In this order: what is stable now is so at the end that is told later; a start that moves on meanwhile is found when
     // it is read.
     let stable = reader.stable_ends(changelogs, LOGS_TIMEOUT)?;
@@ -104,11 +111,24 @@ fn whole_logs(
     let bounds = starts.into_iter().zip(stable).zip(ends);
     let log = |(changelog, ((start, stable), end)): (&TopicPartition, ((i64, i64), i64))| Log {
         changelog: changelog.clone(),
+        topic: ids.of(&changelog.topic),
         start,
         stable,
         end,
     };
     Ok(changelogs.iter().zip(bounds).map(log).collect())
+}
+
+/// Which topics they are. It is an error if one is gone.
+fn ids(admin: &Admin, changelogs: &[TopicPartition]) -> Result<TopicIds, ClientError> {
+    let topics: Vec<&str> = changelogs.iter().map(|c| &*c.topic).collect();
+    let ids = admin.topic_ids(&topics, LOGS_TIMEOUT)?;
+    let Some(gone) = ids.gone().next().map(store_start::gone) else {
+        return Ok(ids);
+    };
+    let error = ClientError::new("restoring", Code::UnknownTopicOrPartition, gone);
+    // A broker that has just started may not know it yet.
+    Err(error.with_remedy(Remedy::Retry))
 }
 
 /// What came of a batch.
@@ -152,7 +172,14 @@ impl Restoring {
         mut request: Request,
         logs: &[Log],
     ) -> Result<Self, (Box<Request>, Error)> {
-        match begin_stores(&shared.topology, &mut request.state, logs) {
+        let begun = logs
+            .iter()
+            .try_for_each(|log| {
+                let topic = &log.changelog.topic;
+                store_start::check_topic(topic, log.topic, shared.topic_ids.of(topic))
+            })
+            .and_then(|()| begin_stores(&shared.topology, &mut request.state, logs));
+        match begun {
             Ok(stores) => {
                 let restoring = Self {
                     shared: Arc::clone(shared),
@@ -186,6 +213,29 @@ impl Restoring {
     /// Where the stores are read on that are not done.
     pub(super) fn to_read(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
         self.stores.iter().filter_map(StoreRestore::to_read)
+    }
+
+    /// The topics of which nothing has come for a while.
+    pub(super) fn stalled(&mut self) -> Vec<Arc<str>> {
+        let topic = |store: &mut StoreRestore| store.log.changelog.topic.clone();
+        let looked_for = self
+            .stores
+            .iter_mut()
+            .map(|store| (store.must_look(), topic(store)));
+        looked_for
+            .filter_map(|(must_look, topic)| must_look.then_some(topic))
+            .collect()
+    }
+
+    /// Fails if a changelog is not there any more, or another one is.
+    pub(super) fn look_at(&mut self, ids: &TopicIds) {
+        let looked = self
+            .stores
+            .iter_mut()
+            .try_for_each(|store| store.look_at(ids));
+        if let Err(error) = looked {
+            self.fail(error);
+        }
     }
 
     pub(super) fn fail(&mut self, error: Error) {
@@ -318,11 +368,33 @@ impl Restoring {
 
     pub(super) fn finish(mut self) -> (Request, End) {
         self.tell_outcome();
-        let end = match self.failure.take() {
-            Some(error) => End::Failed(error),
-            None => End::Ready,
+        let failure = self.failure.take();
+        let end = match failure.map_or_else(|| self.check_offsets(), Err) {
+            Err(error) => End::Failed(error),
+            Ok(()) => End::Ready,
         };
         (self.request, end)
+    }
+
+    /// Whether the group's committed offsets are there, if rows are: with the transaction that has written the first row, offsets
+    /// of the task were committed. Without them, everything would be counted once more.
+    fn check_offsets(&self) -> Result<()> {
+        let config = self.shared.topology.config();
+        if !self.request.processed.is_empty() || config.guarantee != Guarantee::ExactlyOnce {
+            return Ok(());
+        }
+        for (id, store) in self.request.state.iter() {
+            let mut rows = store.scan(&KeyRange::ALL, Order::Ascending);
+            let first = rows.next().transpose().map_err(state_error)?;
+            let restored = self
+                .stores
+                .iter()
+                .find(|s| s.store == id && first.is_some());
+            if let Some(store) = restored {
+                return Err(store.without_offsets(&config.application_id, self.request.task));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -341,119 +413,41 @@ fn begin_stores(
         let Some(spec) = specs.get(id.0) else {
             continue;
         };
-        let mut reached = committed.reached().map_err(state_error)?;
-        if spec.source.is_some() {
-            // Its transaction has left no marker in the changelog, which others write.
-            reached = reached.map(|reached| Reached::Read(reached.offset()));
-        }
-        let stored = reached.map(Reached::offset);
-        let written_at = committed.written_at().map_err(state_error)?;
-        let from = match stored {
-            Some(offset) if offset > log.end && spec.source.is_some() => {
-                tracing::warn!(
-                    "the state store `{}` was written to offset {offset} of {}, which is read on at {} now: its rows are read \
-                     again up to there",
-                    spec.name,
-                    log.changelog,
-                    log.end
-                );
-                committed.clear().map_err(state_error)?;
-                log.start
-            }
-            Some(offset) if offset > log.end => return Err(shorter(&spec.name, offset, log)),
-            // It lacks nothing, wherever the log begins now.
-            Some(offset) if offset == log.end => offset,
-            // At most the marker of the transaction that wrote it is behind it, which may be gone by now: one with records takes
-            // two offsets.
-            Some(offset) if offset + 1 == log.end && spec.source.is_none() => offset.max(log.start),
-            Some(_) if written_at.is_some_and(|at| lacks_removals(at, SystemTime::now())) => {
-                tracing::info!(
-                    "the state store `{}` was not written for so long that removals may be gone from its changelog {}: it is \
-                     restored from the beginning",
-                    spec.name,
-                    log.changelog
-                );
-                committed.clear().map_err(state_error)?;
-                log.start
-            }
-            Some(offset) if offset >= log.start => offset,
-            _ => {
-                if let Some(offset) = stored {
-                    tracing::warn!(
-                        "the changelog {} begins at offset {}, behind {offset}, which the state store `{}` has reached: the \
-                         store is restored from the beginning",
-                        log.changelog,
-                        log.start,
-                        spec.name
-                    );
+        let kept = committed.kept().map_err(state_error)?;
+        let start = store_start::of(spec, kept, log)?;
+        committed.set_origin(Origin::new(spec.kind, log.topic.map(TopicId::to_u128)));
+        let mut log = log.clone();
+        let from = match start {
+            Start::At(reached) => {
+                if log.has_nothing_for(reached) {
+                    log.end = reached.offset();
                 }
+                reached.offset()
+            }
+            Start::Anew => {
                 committed.clear().map_err(state_error)?;
-                let nothing = &mut std::iter::empty();
                 if log.start >= log.end {
-                    committed
-                        .apply(nothing, Some(Reached::Read(log.end)))
-                        .map_err(state_error)?;
+                    let nothing = &mut std::iter::empty();
+                    let written = committed.apply(nothing, Some(Reached::Read(log.end)));
+                    written.map_err(state_error)?;
                 }
                 log.start
             }
         };
-        let mut log = log.clone();
-        if reached.is_some_and(|reached| reached.offset() == from && log.has_nothing_for(reached)) {
-            log.end = from;
-        }
-        stores.push(StoreRestore::new(
-            id,
-            spec.clone(),
-            log,
-            from,
-            &topology.config().on_error,
-        ));
+        let on_error = &topology.config().on_error;
+        stores.push(StoreRestore::new(id, spec.clone(), log, from, on_error));
     }
     Ok(stores)
-}
-
-/// Whether compaction may have taken removals that a store has not got which was last written at this time. An hour less
-/// than they are kept: clocks differ.
-pub(super) fn lacks_removals(written_at: i64, now: SystemTime) -> bool {
-    let now = now.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
-    let age = i64::try_from(now).unwrap_or(i64::MAX) - written_at;
-    let hour = 60 * 60 * 1_000;
-    // A time that is still to come was told by a clock that was wrong, or is told so now: how long ago it was is not known.
-    age > REMOVALS_KEPT_MS - hour || age < -hour
-}
-
-fn shorter(store: &str, offset: i64, log: &Log) -> Error {
-    Error::State(format!(
-        "the changelog {} ends at offset {}, but the state store `{store}` was written to {offset}: the topic was deleted and \
-         made again, or it has lost records. To go on with what the changelog has, delete the state directory; to begin anew, \
-         reset the application: delete its internal topics, the offsets of its group, and its state directories",
-        log.changelog, log.end
-    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_store_that_was_left_for_a_day_may_lack_removals() {
-        let day = Duration::from_secs(24 * 60 * 60);
-        let at = |time: Duration| UNIX_EPOCH + time;
-        assert!(lacks_removals(0, at(day)));
-        assert!(!lacks_removals(0, at(day / 2)));
-    }
-
-    #[test]
-    fn a_store_that_was_written_in_the_future_may_lack_removals() {
-        let now = UNIX_EPOCH + Duration::from_secs(7_200);
-        let hour = 60 * 60 * 1_000;
-        assert!(!lacks_removals(3 * hour, now));
-        assert!(lacks_removals(3 * hour + 1, now));
-    }
-
     fn log(stable: i64, end: i64) -> Log {
         Log {
             changelog: TopicPartition::new("changelog", 0),
+            topic: None,
             start: 0,
             stable,
             end,

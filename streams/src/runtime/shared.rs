@@ -9,6 +9,7 @@ use super::stop::Stop;
 use super::task_counts::TaskCounts;
 use super::task_states::TaskStates;
 use crate::kafka::properties::Properties;
+use crate::kafka::topic_ids::TopicIds;
 use crate::state::GlobalState;
 use crate::topology::Topology;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) states: TaskStates,
     pub(crate) tasks: TaskCounts,
     pub(crate) globals: Arc<GlobalState>,
+    /// Those of the changelogs and global tables, as they were when the job started.
+    pub(crate) topic_ids: TopicIds,
     pub(crate) purge: Arc<Purge>,
     pub(crate) disk_use: DiskUse,
     pub(crate) listener: Listener,

@@ -3,6 +3,7 @@
 use super::event::{Restore, RestoreStatus};
 use super::failing::{ended_by, panic_text};
 use super::restoring::Log;
+use super::store_start;
 use super::table_size::{Stage, table_bytes};
 use super::tables::Tables;
 use crate::config::OnError;
@@ -10,6 +11,7 @@ use crate::fail_point::{FailPoint, pass};
 use crate::kafka::TopicPartition;
 use crate::kafka::batch::OwnedMessage;
 use crate::kafka::error::{ClientError, Code, Remedy};
+use crate::kafka::topic_ids::TopicIds;
 use crate::processor::{Decision, Failure, Location, TaskId, decide};
 use crate::serde::Written;
 use crate::state::{Committed, RestoreBatch, Row, StoreId, StoreSpec};
@@ -24,6 +26,12 @@ const TELL_EVERY: Duration = Duration::from_millis(500);
 
 /// For so long nothing may come before that is told.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
+
+/// For so long nothing may come before it is looked whether the topic is still there; and so often.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// A topic that is said not to be there for so long is gone: a broker that has just started may not know it yet.
+pub(super) const GONE_AFTER: Duration = Duration::from_secs(20);
 
 /// What was read is in memory for so long at most: more is not read again after a crash.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
@@ -58,6 +66,9 @@ pub(super) struct StoreRestore {
     /// When it last got on.
     moved: Instant,
     warned: Instant,
+    /// When it was last seen that its topic is there, and since when it is not.
+    looked: Instant,
+    gone_since: Option<Instant>,
 }
 
 /// Records that a restore has left out, with the first of them and why.
@@ -104,6 +115,8 @@ impl StoreRestore {
             times_told: 0,
             moved: now,
             warned: now,
+            looked: now,
+            gone_since: None,
         }
     }
 
@@ -218,6 +231,13 @@ impl StoreRestore {
         let (value, timestamp) = (message.value(), message.timestamp());
         let kind = self.spec.kind;
         let Some(source) = &self.spec.source else {
+            if !kind.reads(key, value) {
+                return Err(store_start::unreadable(
+                    &self.spec.name,
+                    &self.log,
+                    message.offset(),
+                ));
+            }
             self.unwritten.push(kind, key, value, timestamp);
             return Ok(());
         };
@@ -291,6 +311,36 @@ impl StoreRestore {
             self.position,
             self.log.end
         );
+    }
+
+    /// Whether it is time to look if the topic is still there.
+    pub(super) fn must_look(&mut self) -> bool {
+        let must_look = !self.is_read()
+            && self.moved.elapsed() > LOOK_EVERY
+            && self.looked.elapsed() > LOOK_EVERY;
+        if must_look {
+            self.looked = Instant::now();
+        }
+        must_look
+    }
+
+    /// Looks whether it is, where that was asked.
+    pub(super) fn look_at(&mut self, ids: &TopicIds) -> Result<()> {
+        let topic = &*self.log.changelog.topic;
+        store_start::check_topic(topic, ids.of(topic), self.log.topic)?;
+        if !ids.gone().any(|gone| gone == topic) {
+            self.gone_since = None;
+            return Ok(());
+        }
+        match self.gone_since.get_or_insert_with(Instant::now).elapsed() {
+            gone if gone > GONE_AFTER => Err(Error::State(store_start::gone(topic))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The error of a store that has rows of a task of which the group has no committed offsets.
+    pub(super) fn without_offsets(&self, group: &str, task: TaskId) -> Error {
+        store_start::without_offsets(&self.spec.name, &self.log, group, task)
     }
 
     pub(super) fn has_unwritten(&self) -> bool {

@@ -14,7 +14,7 @@
 
 use super::StoreKind;
 use super::segments::{SEGMENT, Segments, time_at};
-use super::{session_store, window_store};
+use super::{session_store, versions, window_store};
 
 /// An entry on its way to the changelog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,16 @@ impl StoreKind {
             key: logged_key,
             value,
             timestamp,
+        }
+    }
+
+    /// Whether a record of the changelog can be one of such a store.
+    pub(crate) fn reads(self, logged: &[u8], value: Option<&[u8]>) -> bool {
+        match self {
+            Self::KeyValue | Self::TimestampedKeyValue => true,
+            Self::Window(_) => logged.len() >= window_store::SUFFIX,
+            Self::Session(_) => logged.len() >= session_store::SUFFIX,
+            Self::Versioned(segments) => versions::reads(segments, logged, value),
         }
     }
 

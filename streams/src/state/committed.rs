@@ -1,6 +1,6 @@
 //! What is below the overlay.
 
-use super::{Ingestion, KeyRange, Order, RestoreBatch, StoreError};
+use super::{Ingestion, KeyRange, Order, Origin, RestoreBatch, StoreError};
 use std::borrow::Cow;
 use std::ops::Deref;
 
@@ -51,6 +51,16 @@ impl Reached {
     }
 }
 
+/// What a store says of its contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) reached: Reached,
+    /// When that was written, in milliseconds since the epoch; `None` where it is not kept.
+    pub(crate) at: Option<i64>,
+    /// `None` where nobody has said it.
+    pub(crate) origin: Option<Origin>,
+}
+
 /// The committed contents of a store: what the last applied checkpoint left, together with the offset in the store's
 /// changelog that they reach to. The two are never apart: whatever dies, the changelog from this offset on is what the
 /// contents lack.
@@ -64,16 +74,23 @@ pub(crate) trait Committed: Send {
 
     fn scan(&self, range: &KeyRange, order: Order) -> Scan<'_>;
 
-    /// How far it reaches in its changelog; `None` if the store holds nothing yet.
-    fn reached(&self) -> Result<Option<Reached>, StoreError>;
+    /// What its contents are; `None` if the store holds nothing yet.
+    fn kept(&self) -> Result<Option<Kept>, StoreError>;
+
+    /// What it takes on from now on is of this.
+    fn set_origin(&mut self, origin: Origin);
+
+    /// How far it reaches in its changelog.
+    #[cfg(test)]
+    fn reached(&self) -> Result<Option<Reached>, StoreError> {
+        Ok(self.kept()?.map(|kept| kept.reached))
+    }
 
     /// The offset of that.
+    #[cfg(test)]
     fn changelog_offset(&self) -> Result<Option<i64>, StoreError> {
         Ok(self.reached()?.map(Reached::offset))
     }
-
-    /// When the offset was last written, in milliseconds since the epoch; `None` where that is not kept.
-    fn written_at(&self) -> Result<Option<i64>, StoreError>;
 
     /// Writes or removes these entries and remembers how far it reaches now, all or nothing; where that is not said, it
     /// stays as it was.

@@ -1,6 +1,8 @@
 //! A store in memory, made again from its changelog after every start.
 
-use super::{Committed, KeyRange, Order, Reached, Residence, Scan, StoreError, Value, Writes};
+use super::{
+    Committed, Kept, KeyRange, Order, Origin, Reached, Residence, Scan, StoreError, Value, Writes,
+};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -8,6 +10,7 @@ use std::collections::BTreeMap;
 pub(crate) struct Memory {
     entries: BTreeMap<Vec<u8>, Vec<u8>>,
     reached: Option<Reached>,
+    origin: Option<Origin>,
 }
 
 impl Committed for Memory {
@@ -32,13 +35,17 @@ impl Committed for Memory {
         }
     }
 
-    fn reached(&self) -> Result<Option<Reached>, StoreError> {
-        Ok(self.reached)
+    fn kept(&self) -> Result<Option<Kept>, StoreError> {
+        Ok(self.reached.map(|reached| Kept {
+            reached,
+            // It does not live long enough for that to matter.
+            at: None,
+            origin: self.origin,
+        }))
     }
 
-    /// It does not live long enough for that to matter.
-    fn written_at(&self) -> Result<Option<i64>, StoreError> {
-        Ok(None)
+    fn set_origin(&mut self, origin: Origin) {
+        self.origin = Some(origin);
     }
 
     fn apply(

@@ -64,6 +64,10 @@ impl Segments {
         self.retention
     }
 
+    pub(crate) fn interval(self) -> i64 {
+        self.interval
+    }
+
     /// The segment of a time.
     pub(super) fn of(self, time: i64) -> i64 {
         time.max(0) / self.interval

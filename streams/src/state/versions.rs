@@ -236,6 +236,25 @@ fn observed(store: &Store) -> Result<Option<i64>, StoreError> {
     Ok(time.map(|time| i64::from_be_bytes(*time)))
 }
 
+/// Whether a record of a changelog can be a row here: it is if it was written with the same segments.
+pub(crate) fn reads(segments: Segments, key: &[u8], stored: Option<&[u8]>) -> bool {
+    match key {
+        [OLDER, rest @ ..] => {
+            let Some((segment, rest)) = rest.split_first_chunk() else {
+                return false;
+            };
+            let is_there = |stored: &[u8]| {
+                let until = stored.first_chunk().map(|to| i64::from_be_bytes(*to));
+                until.is_some_and(|to| segments.of(to) == i64::from_be_bytes(*segment))
+            };
+            rest.len() >= size_of::<i64>() && stored.is_none_or(is_there)
+        }
+        [NEWEST, ..] => stored.is_none_or(|stored| stored.len() >= size_of::<i64>()),
+        OBSERVED => stored.is_none_or(|stored| stored.len() == size_of::<i64>()),
+        _ => false,
+    }
+}
+
 /// The newest versions in a store: key, time and value.
 pub(crate) fn newest_of(
     store: &Store,

@@ -130,6 +130,21 @@ fn a_table_of_another_topic_begins_anew() {
 }
 
 #[test]
+fn a_topic_that_was_made_anew_with_as_many_rows_is_read_anew() {
+    let job = Counting::new(1);
+    let airports = job.cluster.topic("airports", 1);
+    put(&job, &airports, &[("A", "wrong"), ("B", "gone")]);
+    put(&job, &job.input, &[("flight", "A")]);
+    job.run(names(&job, &airports)).unwrap();
+    job.cluster.delete_topic(&airports).unwrap();
+    job.cluster.create_topic(&airports, 1).unwrap();
+    put(&job, &airports, &[("A", "right"), ("C", "new")]);
+    put(&job, &job.input, &[("flight", "A"), ("another", "B")]);
+    job.run(names(&job, &airports)).unwrap();
+    assert_eq!(outputs(&job), ["wrong", "right"]);
+}
+
+#[test]
 fn an_error_in_place_of_a_row_is_not_taken_for_the_row() {
     let (kafka, cluster) = broker();
     let job = Counting::on(cluster, 1);

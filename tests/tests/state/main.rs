@@ -15,5 +15,6 @@ mod record_cache;
 mod repartition;
 mod restoring;
 mod source_changelogs;
+mod strange;
 mod timed_stores;
 mod versioned;

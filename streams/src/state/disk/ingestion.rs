@@ -1,6 +1,6 @@
 //! A large batch of a restore becomes a sorted table of its own.
 
-use super::super::{Reached, RestoreBatch, StoreError};
+use super::super::{Origin, Reached, RestoreBatch, StoreError};
 use super::offset::encode;
 use super::place::Place;
 use super::table::{self, Marks, Reach};
@@ -10,11 +10,12 @@ use crate::fail_point::{FailPoint, pass};
 /// of these.
 pub(crate) struct Ingestion {
     place: Place,
+    origin: Option<Origin>,
 }
 
 impl Ingestion {
-    pub(super) fn new(place: Place) -> Self {
-        Self { place }
+    pub(super) fn new(place: Place, origin: Option<Origin>) -> Self {
+        Self { place, origin }
     }
 
     /// Writes what was read of the changelog up to the offset, all or nothing. Before the store knows of the table and waits
@@ -28,7 +29,7 @@ impl Ingestion {
     ) -> Result<(), StoreError> {
         let marks = Marks {
             logged: None,
-            reach: Reach::To(&encode(Reached::Read(offset))),
+            reach: Reach::To(&encode(Reached::Read(offset), self.origin)),
         };
         table::write(&self.place, "restoring", batch, &marks, |batch| {
             written(batch)?;

@@ -3,7 +3,7 @@
 use super::super::merged::Merged;
 use super::super::row_cache::RowCache;
 use super::super::{
-    Committed, KeyRange, Order, Reached, Residence, Scan, StoreError, Value, Writes,
+    Committed, Kept, KeyRange, Order, Origin, Reached, Residence, Scan, StoreError, Value, Writes,
 };
 use super::batch::Batch;
 use super::log::Log;
@@ -34,6 +34,8 @@ pub(crate) struct DiskStore {
     pub(super) place: Place,
     pub(super) log: Log,
     read: RefCell<Read>,
+    /// What is written from now on is of this.
+    origin: Option<Origin>,
     /// Why a write has failed. Nothing is read after that: what is in memory may not be what is on disk.
     failure: Option<StoreError>,
 }
@@ -57,6 +59,7 @@ impl DiskStore {
             place,
             log,
             read,
+            origin: None,
             failure: None,
         }
     }
@@ -84,24 +87,6 @@ impl DiskStore {
         )
     }
 
-    /// How far it reaches, and when that was written.
-    fn stored(&self) -> Result<Option<(Reached, i64)>, StoreError> {
-        self.check()?;
-        let decoded = match self.log.reached() {
-            Some(logged) => Some(decode(logged)),
-            None => {
-                let found = self.place.keyspace.get(self.place.prefixed(OFFSET, &[]));
-                let found = found.map_err(|e| self.place.failed("reading", &e))?;
-                found.map(|bytes| decode(&bytes))
-            }
-        };
-        let Some(decoded) = decoded else {
-            return Ok(None);
-        };
-        let stored = decoded.ok_or_else(|| self.place.damaged("changelog offset"))?;
-        Ok(Some(stored))
-    }
-
     /// An error if a write has failed.
     fn check(&self) -> Result<(), StoreError> {
         match &self.failure {
@@ -121,7 +106,7 @@ impl DiskStore {
         writes: Writes<'_, '_>,
         reached: Option<Reached>,
     ) -> Result<Batch, StoreError> {
-        let mut batch = Batch::new(reached.map(encode).as_deref());
+        let mut batch = Batch::new(reached.map(|r| encode(r, self.origin)).as_deref());
         for (key, value) in writes {
             self.place.takes(key)?;
             batch.push(key, value);
@@ -192,7 +177,7 @@ impl DiskStore {
     }
 
     fn is_as_new(&self) -> Result<bool, StoreError> {
-        let nothing = self.log.is_empty() && self.stored()?.is_none();
+        let nothing = self.log.is_empty() && self.kept()?.is_none();
         Ok(nothing && self.entries().next().is_none())
     }
 }
@@ -268,12 +253,25 @@ impl Committed for DiskStore {
         }
     }
 
-    fn reached(&self) -> Result<Option<Reached>, StoreError> {
-        Ok(self.stored()?.map(|(reached, _)| reached))
+    fn kept(&self) -> Result<Option<Kept>, StoreError> {
+        self.check()?;
+        let decoded = match self.log.reached() {
+            Some(logged) => Some(decode(logged)),
+            None => {
+                let found = self.place.keyspace.get(self.place.prefixed(OFFSET, &[]));
+                let found = found.map_err(|e| self.place.failed("reading", &e))?;
+                found.map(|bytes| decode(&bytes))
+            }
+        };
+        let Some(decoded) = decoded else {
+            return Ok(None);
+        };
+        let stored = decoded.ok_or_else(|| self.place.damaged("changelog offset"))?;
+        Ok(Some(stored))
     }
 
-    fn written_at(&self) -> Result<Option<i64>, StoreError> {
-        Ok(self.stored()?.map(|(_, at)| at))
+    fn set_origin(&mut self, origin: Origin) {
+        self.origin = Some(origin);
     }
 
     fn apply(
@@ -306,7 +304,7 @@ impl Committed for DiskStore {
             let written = self.write_table();
             self.noted(written)?;
         }
-        Ok(Some(Ingestion::new(self.place.clone())))
+        Ok(Some(Ingestion::new(self.place.clone(), self.origin)))
     }
 
     fn clear(&mut self) -> Result<(), StoreError> {

@@ -7,7 +7,9 @@ use super::place::LONGEST_KEY;
 use super::store::TABLE_BYTES;
 use super::table::{self, Marks, Reach};
 use super::*;
-use crate::state::{Committed as _, Entry, KeyRange, Order, Reached, RestoreBatch, StoreKind};
+use crate::state::{
+    Committed as _, Entry, KeyRange, Order, Origin, Reached, RestoreBatch, StoreKind,
+};
 use std::ops::Bound;
 
 mod log;
@@ -42,9 +44,34 @@ fn entries_and_offset_outlive_the_process() {
     drop(store);
     let store = Disk::open(directory.path()).unwrap().store("s", 3).unwrap();
     assert_eq!(store.reached().unwrap(), Some(Reached::Written(18)));
-    assert!((1..=now()).contains(&store.written_at().unwrap().unwrap()));
+    assert!((1..=now()).contains(&store.kept().unwrap().unwrap().at.unwrap()));
     assert_eq!(store.get(b"a").unwrap().as_deref(), None);
     assert_eq!(store.get(b"b").unwrap().as_deref(), Some(b"2".as_slice()));
+}
+
+#[test]
+fn what_the_rows_are_of_is_kept_with_each_offset() {
+    let directory = tempfile::tempdir().unwrap();
+    let origin = Origin::new(StoreKind::KeyValue, Some(7));
+    let kept = |store: &DiskStore| store.kept().unwrap().unwrap();
+    let open = || Disk::open(directory.path()).unwrap().store("s", 3).unwrap();
+    let mut store = open();
+    apply(&mut store, &[(b"a", Some(b"1"))], 17);
+    assert_eq!(kept(&store).origin, None);
+    store.set_origin(origin);
+    assert_eq!(kept(&store).origin, None, "nothing is written of it");
+    apply(&mut store, &[(b"a", Some(b"1"))], 18);
+    assert_eq!(kept(&store).origin, Some(origin));
+    let ingestion = store.ingestion(TABLE_BYTES).unwrap().unwrap();
+    ingestion
+        .write(RestoreBatch::default(), 19, |_| Ok(()))
+        .unwrap();
+    drop((store, ingestion));
+    let found = kept(&open());
+    assert_eq!(
+        (found.origin, found.reached),
+        (Some(origin), Reached::Read(19))
+    );
 }
 
 #[test]

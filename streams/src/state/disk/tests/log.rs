@@ -142,19 +142,19 @@ fn many_logs_have_a_small_share_each() {
     let disk = Disk::open(directory.path()).unwrap();
     let value = noise(64 << 10);
     let mut stores: Vec<DiskStore> = (0..64).map(|p| disk.store("s", p).unwrap()).collect();
-    for round in 0..12_u8 {
+    for round in 0..24_u8 {
         for store in &mut stores {
             apply(store, &[(&[round], Some(&value))], i64::from(round));
         }
     }
     assert!(
-        batches(&disk) * value.len() <= 40 << 20,
+        batches(&disk) * value.len() <= 72 << 20,
         "{}",
         batches(&disk)
     );
     for store in &stores {
-        assert_eq!(keys(store, &KeyRange::ALL, Order::Ascending).len(), 12);
-        assert_eq!(store.changelog_offset().unwrap(), Some(11));
+        assert_eq!(keys(store, &KeyRange::ALL, Order::Ascending).len(), 24);
+        assert_eq!(store.changelog_offset().unwrap(), Some(23));
     }
 }
 
