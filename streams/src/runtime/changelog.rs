@@ -149,7 +149,7 @@ impl Work {
                 .state_mut()
                 .apply(|store| changelogs.reached(id, store, advance));
             // The next start reads from the changelog what this store lacks.
-            applied.map_err(|error| Error::State(error.to_string()))?;
+            applied.map_err(Error::from)?;
             pass(FailPoint::InApply);
         }
         pass(FailPoint::AfterApply);

@@ -6,7 +6,7 @@
 
 use super::event::{Event, Listener};
 use super::failing::panic_text;
-use super::kept_positions::{KeptPosition, kept_positions, state_error};
+use super::kept_positions::{KeptPosition, kept_positions};
 use super::patience::Patience;
 use super::shared::Shared;
 use super::stop::Stop;
@@ -149,7 +149,7 @@ impl Globals {
         let (mut rows, mut kept) = (Vec::new(), Vec::new());
         for table in tables {
             let count = partitions.get(&table.topic).copied().unwrap_or(0);
-            let mut store = stores.open_global(table, count).map_err(state_error)?;
+            let mut store = stores.open_global(table, count)?;
             let kept_here =
                 kept_positions(&table.topic, &mut store, &logs_of, ids.of(&table.topic))?;
             rows.push(store.entries);
@@ -331,7 +331,7 @@ impl Globals {
             if let Some(position) = position.filter(|at| *at != kept.written) {
                 let nothing = &mut std::iter::empty();
                 let written = kept.store.apply(nothing, Some(Reached::Read(position)));
-                written.map_err(state_error)?;
+                written?;
                 kept.written = position;
             }
         }

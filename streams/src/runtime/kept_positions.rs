@@ -1,10 +1,10 @@
 //! Where the partitions of global tables are read on, kept from one process to the next.
 
 use super::store_start::lacks_removals;
+use crate::Result;
 use crate::kafka::TopicPartition;
 use crate::kafka::topic_ids::TopicId;
-use crate::state::{Committed, GlobalStore, Kept, Origin, StoreError, StoreKind};
-use crate::{Error, Result};
+use crate::state::{Committed, GlobalStore, Kept, Origin, StoreKind};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
@@ -26,7 +26,7 @@ pub(super) fn kept_positions(
     let origin = Origin::new(StoreKind::TimestampedKeyValue, id.map(TopicId::to_u128));
     let mut kept = Vec::new();
     for (partition, position) in (0..).zip(&mut store.positions) {
-        let found = position.kept().map_err(state_error)?;
+        let found = position.kept()?;
         position.set_origin(origin);
         let log = logs.get(&TopicPartition::new(topic, partition));
         let is_old = |at: i64| lacks_removals(at, SystemTime::now());
@@ -40,9 +40,9 @@ pub(super) fn kept_positions(
     if all.is_none() {
         // Positions first: they must never stand for rows that are no longer there.
         for position in &mut store.positions {
-            position.clear().map_err(state_error)?;
+            position.clear()?;
         }
-        store.entries.clear().map_err(state_error)?;
+        store.entries.clear()?;
     }
     let positions = std::mem::take(&mut store.positions).into_iter();
     let kept = (0..).zip(positions).map(|(number, store)| {
@@ -76,10 +76,6 @@ fn is_of(kept: Kept, origin: Origin, topic: &str) -> bool {
 /// Whether the log has all that came behind the offset, removals too, which it does not keep for long.
 fn is_of_use(offset: i64, log: Option<&(i64, i64)>, is_old: bool) -> bool {
     log.is_some_and(|(start, end)| offset == *end || (*start..*end).contains(&offset) && !is_old)
-}
-
-pub(super) fn state_error(error: StoreError) -> Error {
-    Error::State(error.to_string())
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::kafka::offsets::LogEnd;
 use crate::kafka::reader::PartitionReader;
 use crate::kafka::topic_ids::{TopicId, TopicIds};
-use crate::state::{KeyRange, Order, Origin, Reached, StoreError, StoreId, TaskState};
+use crate::state::{KeyRange, Order, Origin, Reached, StoreId, TaskState};
 use crate::topology::Topology;
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -256,7 +256,7 @@ impl Restoring {
             store.notice_tables()?;
             if store.is_cut_off(messages)? {
                 store.finish_tables()?;
-                committed.clear().map_err(state_error)?;
+                committed.clear()?;
                 return Ok(Reading::IsCutOff);
             }
             store.take(messages, positions, &*committed)?;
@@ -380,26 +380,33 @@ impl Restoring {
     /// of the task were committed. Without them, everything would be counted once more.
     fn check_offsets(&self) -> Result<()> {
         let config = self.shared.topology.config();
-        if !self.request.processed.is_empty() || config.guarantee != Guarantee::ExactlyOnce {
+        let Some(store) = self.rows_without_offsets()? else {
             return Ok(());
-        }
-        for (id, store) in self.request.state.iter() {
-            let mut rows = store.scan(&KeyRange::ALL, Order::Ascending);
-            let first = rows.next().transpose().map_err(state_error)?;
-            let restored = self
-                .stores
-                .iter()
-                .find(|s| s.store == id && first.is_some());
-            if let Some(store) = restored {
-                return Err(store.without_offsets(&config.application_id, self.request.task));
+        };
+        let error = store.without_offsets(&config.application_id, self.request.task);
+        match config.guarantee {
+            Guarantee::ExactlyOnce => Err(error),
+            // A process that dies before its first commit leaves as much.
+            Guarantee::AtLeastOnce => {
+                tracing::warn!("{error}");
+                Ok(())
             }
         }
-        Ok(())
     }
-}
 
-fn state_error(error: StoreError) -> Error {
-    Error::State(error.to_string())
+    /// A store that has rows, though the group has no committed offset of the task.
+    fn rows_without_offsets(&self) -> Result<Option<&StoreRestore>> {
+        if !self.request.processed.is_empty() {
+            return Ok(None);
+        }
+        for (id, store) in self.request.state.iter() {
+            let first = store.scan(&KeyRange::ALL, Order::Ascending).next();
+            if first.transpose()?.is_some() {
+                return Ok(self.stores.iter().find(|restored| restored.store == id));
+            }
+        }
+        Ok(None)
+    }
 }
 
 fn begin_stores(
@@ -413,7 +420,7 @@ fn begin_stores(
         let Some(spec) = specs.get(id.0) else {
             continue;
         };
-        let kept = committed.kept().map_err(state_error)?;
+        let kept = committed.kept()?;
         let start = store_start::of(spec, kept, log)?;
         committed.set_origin(Origin::new(spec.kind, log.topic.map(TopicId::to_u128)));
         let mut log = log.clone();
@@ -425,11 +432,11 @@ fn begin_stores(
                 reached.offset()
             }
             Start::Anew => {
-                committed.clear().map_err(state_error)?;
+                committed.clear()?;
                 if log.start >= log.end {
                     let nothing = &mut std::iter::empty();
                     let written = committed.apply(nothing, Some(Reached::Read(log.end)));
-                    written.map_err(state_error)?;
+                    written?;
                 }
                 log.start
             }

@@ -55,7 +55,7 @@ impl StreamThread {
                 continue;
             }
             let state = self.work.shared.states.take(task);
-            if let Some(state) = state.map_err(|e| Error::State(e.to_string()))? {
+            if let Some(state) = state.map_err(Error::from)? {
                 self.restore(task, state)?;
             }
         }

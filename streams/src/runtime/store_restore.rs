@@ -373,7 +373,7 @@ impl StoreRestore {
     /// what comes. Much of it is written meanwhile.
     pub(super) fn write(&mut self, committed: &mut dyn Committed, keep: usize) -> Result<()> {
         let ingestion = committed.ingestion(self.unwritten.bytes());
-        match ingestion.map_err(|error| Error::State(error.to_string()))? {
+        match ingestion? {
             Some(ingestion) => {
                 let Self {
                     tables, unwritten, ..
@@ -383,7 +383,7 @@ impl StoreRestore {
             None => {
                 self.finish_tables()?;
                 let restored = committed.restore(&mut self.unwritten, self.position);
-                restored.map_err(|error| Error::State(error.to_string()))?;
+                restored?;
                 pass(FailPoint::InRestore);
                 self.unwritten.clear(keep);
                 self.written = self.position;

@@ -61,7 +61,7 @@ impl TableWrite {
     /// Waits until the table is there.
     pub(super) fn finish(self) -> Result<()> {
         let finished = self.join();
-        finished.map_err(|error| Error::State(error.to_string()))
+        finished.map_err(Error::from)
     }
 
     fn join(mut self) -> Result<(), StoreError> {

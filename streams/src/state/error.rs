@@ -24,6 +24,13 @@ impl fmt::Display for StoreError {
     }
 }
 
+impl From<StoreError> for crate::Error {
+    #[cold]
+    fn from(error: StoreError) -> Self {
+        Self::State(error.to_string())
+    }
+}
+
 // Not an `Error`: every `Error` becomes a failure of user code with `?`, and this one is none.
 impl From<StoreError> for Box<Failure> {
     #[cold]

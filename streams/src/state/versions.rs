@@ -268,3 +268,46 @@ pub(crate) fn newest_of(
         ))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::state::Memory;
+
+    const SEGMENTS: Segments = Segments::new(20, 10);
+
+    /// All that a store has after two writes.
+    fn rows() -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut store = Store::new(Box::new(Memory::default()));
+        for time in [15, 25] {
+            let mut versions = Versions::of(SEGMENTS, &mut store, b"key").unwrap();
+            versions.put(Some(b"value"), time).unwrap();
+        }
+        let rows = store.scan(&KeyRange::ALL, Order::Ascending);
+        let owned = rows.map(|row| row.map(|(k, v)| (k.into_owned(), v.into_owned())));
+        owned.collect::<Result<_, _>>().unwrap()
+    }
+
+    #[test]
+    fn what_was_written_with_these_segments_is_read_and_nothing_else() {
+        let rows = rows();
+        assert_eq!(
+            rows.len(),
+            3,
+            "an older version, the newest one, and the time"
+        );
+        for (key, value) in &rows {
+            assert!(reads(SEGMENTS, key, Some(value)), "{key:?}");
+            assert!(reads(SEGMENTS, key, None), "{key:?}");
+            let is_older = key.first() == Some(&OLDER);
+            let others = Segments::new(40, 20);
+            assert_eq!(reads(others, key, Some(value)), !is_older, "{key:?}");
+            assert!(!reads(SEGMENTS, key, Some(b"short")), "{key:?}");
+        }
+        for key in [b"a".as_slice(), b"", b"\x00short", b"\x02longer"] {
+            assert!(!reads(SEGMENTS, key, Some(&[0; 9])), "{key:?}");
+        }
+    }
+}

@@ -4,6 +4,9 @@ use super::log::others;
 use super::*;
 use std::path::PathBuf;
 
+/// What gets to the disk or does not.
+const PAGE: usize = 4_096;
+
 /// The journals of a database.
 fn journals(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).unwrap();
@@ -25,7 +28,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Looks at the database as it would be had the machine failed, with more and more of its journal.
+/// Looks at the database as it would be had the machine failed, with more and more of its journal: it ends there, or has zeros
+/// behind that or in one page. One that cannot be opened is refused with what to do.
 fn at_each_loss(directory: &Path, look: impl Fn(&Disk)) {
     let journal = journals(directory).pop().unwrap();
     let name = journal.file_name().unwrap();
@@ -35,12 +39,28 @@ fn at_each_loss(directory: &Path, look: impl Fn(&Disk)) {
         .iter()
         .rposition(|byte| *byte != 0)
         .unwrap_or_default();
-    for part in 0..24 {
-        let scratch = tempfile::tempdir().unwrap();
-        copy(directory, scratch.path());
-        let (left, _) = bytes.split_at(written * part / 23);
-        std::fs::write(scratch.path().join(name), left).unwrap();
-        look(&Disk::open(scratch.path()).unwrap());
+    for part in 0..12 {
+        let at = (written * part / 11).next_multiple_of(PAGE).min(written);
+        // A page that did not get to the disk has zeros, whatever is behind it.
+        let mut zeroed = bytes.clone();
+        zeroed.iter_mut().skip(at).for_each(|byte| *byte = 0);
+        let mut holed = bytes.clone();
+        holed
+            .iter_mut()
+            .skip(at)
+            .take(PAGE)
+            .for_each(|byte| *byte = 0);
+        for left in [bytes.split_at(at).0, &zeroed, &holed] {
+            let scratch = tempfile::tempdir().unwrap();
+            copy(directory, scratch.path());
+            std::fs::write(scratch.path().join(name), left).unwrap();
+            // With debug assertions the database panics at some holes, which it refuses without.
+            match std::panic::catch_unwind(|| Disk::open(scratch.path())) {
+                Ok(Ok(disk)) => look(&disk),
+                Ok(Err(refusal)) => assert!(refusal.contains("delete it"), "{refusal}"),
+                Err(_) => {}
+            }
+        }
     }
 }
 
