@@ -33,7 +33,7 @@ mod transaction;
 pub use duration::parse_duration;
 pub use limits::{repartition_purge_interval, statestore_cache_max_bytes, uncommitted_state_bytes};
 pub use message::{Message, Verdict, enforce};
-pub use names::{application_id, dead_letter_topic, topic, transactional_id_prefix};
+pub use names::{LONGEST_TOPIC, application_id, dead_letter_topic, topic, transactional_id_prefix};
 pub use threads::{DEFAULT_STREAM_THREADS, stream_threads};
 pub use topics::{
     not_sink_and_dead_letter, not_source_and_dead_letter, not_source_and_sink, table_read_once,

@@ -3,7 +3,7 @@
 use crate::{Message, Verdict};
 
 /// The longest name of a topic.
-const LONGEST: usize = 249;
+pub const LONGEST_TOPIC: usize = 249;
 
 /// What follows an application id in `<application_id>-<store>-repartition`, or a prefix in
 /// `<prefix>-<instance>-<thread>`.
@@ -15,7 +15,7 @@ const SUFFIX: usize = 60;
 ///
 /// If the name is empty, `.`, `..`, longer than 249, or holds a character that Kafka does not allow.
 pub const fn topic(name: &str) -> Verdict {
-    legal("topic", name, LONGEST)
+    legal("topic", name, LONGEST_TOPIC)
 }
 
 /// A dead-letter topic has a name that Kafka accepts.
@@ -24,7 +24,7 @@ pub const fn topic(name: &str) -> Verdict {
 ///
 /// As for a [`topic`].
 pub const fn dead_letter_topic(name: &str) -> Verdict {
-    legal("dead-letter topic", name, LONGEST)
+    legal("dead-letter topic", name, LONGEST_TOPIC)
 }
 
 /// An application id can begin the names of internal topics.
@@ -33,7 +33,7 @@ pub const fn dead_letter_topic(name: &str) -> Verdict {
 ///
 /// As for a [`topic`], and if it leaves no room for the rest of such a name.
 pub const fn application_id(name: &str) -> Verdict {
-    legal("`application_id`", name, LONGEST - SUFFIX)
+    legal("`application_id`", name, LONGEST_TOPIC - SUFFIX)
 }
 
 /// A transactional id prefix can begin transactional ids.
@@ -42,7 +42,7 @@ pub const fn application_id(name: &str) -> Verdict {
 ///
 /// As for an [`application_id`].
 pub const fn transactional_id_prefix(name: &str) -> Verdict {
-    legal("`transactional_id_prefix`", name, LONGEST - SUFFIX)
+    legal("`transactional_id_prefix`", name, LONGEST_TOPIC - SUFFIX)
 }
 
 const fn legal(what: &str, name: &str, longest: usize) -> Verdict {

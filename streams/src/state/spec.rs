@@ -2,7 +2,7 @@
 
 use super::{Segments, SourceChangelog};
 use crate::config::StateBackend;
-use crate::topology::NodeId;
+use crate::topology::{NodeId, NodeSpec};
 use std::panic::Location;
 
 /// A store, by its place in the graph.
@@ -77,6 +77,14 @@ impl StoreSpec {
             backend: None,
             source: None,
             name: String::new(),
+        }
+    }
+
+    /// Where the user wrote what it is there for.
+    pub(crate) fn place(&self, nodes: &[NodeSpec]) -> Option<&'static Location<'static>> {
+        match &self.owner {
+            Owner::Node(owner) => nodes.get(owner.0).map(|node| node.at),
+            Owner::Declared { at, .. } => Some(at),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The graph that runs, and the topology that a user holds.
 
 use super::check::{self, topic_name};
+use super::internal_names::check_internal_topics;
 use super::sub_topology::SubTopology;
 use super::{CopartitionGroup, Description, GlobalTable, NodeSpec, RepartitionSpec, TopicRef};
 use crate::config::JobConfig;
@@ -144,6 +145,8 @@ impl Topology {
     pub fn check(&self) -> Result<()> {
         let mut errors = self.graph.errors.clone();
         errors.extend(check::check_dead_letters(&self.graph, &self.config));
+        let application_id = self.application_id();
+        errors.extend(check_internal_topics(&self.graph, application_id));
         if !errors.is_empty() {
             return Err(Error::Topology(errors.join("\n")));
         }

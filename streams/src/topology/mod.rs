@@ -10,6 +10,7 @@ mod describe;
 mod global;
 mod graph;
 mod internal;
+mod internal_names;
 mod names;
 mod node;
 mod null_keys;

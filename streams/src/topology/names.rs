@@ -47,18 +47,14 @@ pub(super) fn name_what_is_kept(
     let mut errors = Vec::new();
     let mut taken = Vec::new();
     for (id, store) in stores.iter_mut().enumerate() {
-        let at = match &store.owner {
-            Owner::Node(owner) => {
-                let owner = nodes.get(owner.0);
-                store.name = kept_name(owner, store.suffix);
-                owner.map(|owner| owner.at)
-            }
+        match &store.owner {
+            Owner::Node(owner) => store.name = kept_name(nodes.get(owner.0), store.suffix),
             Owner::Declared { name, at } => {
                 store.name = name.clone();
                 errors.extend(wrong_declaration(nodes, StoreId(id), name, at));
-                Some(*at)
             }
-        };
+        }
+        let at = store.place(nodes);
         errors.extend(twice("state store", &store.name, at, NAME_ONE, &mut taken));
     }
     for table in global_tables {
@@ -114,7 +110,7 @@ fn wrong_declaration(nodes: &[NodeSpec], store: StoreId, name: &str, at: Place) 
 }
 
 /// Where the user called what reads the repartition topic.
-fn place_of(nodes: &[NodeSpec], repartition: RepartitionId) -> Option<Place> {
+pub(super) fn place_of(nodes: &[NodeSpec], repartition: RepartitionId) -> Option<Place> {
     let source = Kind::Source(TopicRef::Repartition(repartition));
     let node = nodes.iter().find(|node| node.kind == source);
     node.map(|node| node.at)
@@ -125,7 +121,7 @@ const NAME_ONE: &str = "give one of them a `let` of its own, or a name with `.na
 const REPARTITION_ONE: &str = "both are called after the aggregation that they lead to: send one of the streams through a topic with a name of its own, \
      `.repartition().named(\"..\")`, before it is grouped";
 
-type Place = &'static std::panic::Location<'static>;
+pub(super) type Place = &'static std::panic::Location<'static>;
 
 fn twice(
     what: &str,
