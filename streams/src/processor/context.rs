@@ -208,7 +208,11 @@ impl Context {
         Failure::store(StoreError {
             store: self.global_name(table).to_owned(),
             doing: "reading",
-            reason: reason.to_string(),
+            reason: format!(
+                "{}; was the type or the serde of the table changed? Delete the instance's state directory while it is stopped, so \
+                 that the table is read anew from its topic",
+                reason.to_string()
+            ),
         })
     }
 

@@ -1,7 +1,8 @@
 //! Stores of the user's own, for processors.
 
 use super::{
-    KeyValueStore, SessionStore, StoreId, StoreKind, StoreSpec, VersionedKeyValueStore, WindowStore,
+    EntryTypes, KeyValueStore, Owner, SessionStore, StoreId, StoreKind, StoreSpec,
+    VersionedKeyValueStore, WindowStore,
 };
 use crate::config::StateBackend;
 use crate::processor::{Connect, Connecting};
@@ -138,11 +139,13 @@ impl<S: StoreView> StoreBuilder<S> {
 pub trait StoreView: sealed::View {}
 
 pub(crate) mod sealed {
-    use super::{StoreId, StoreKind};
+    use super::{EntryTypes, StoreId, StoreKind};
 
     /// A typed view of the bytes of a store.
     pub trait View: Clone + Send + Sync + 'static {
         fn kind(&self) -> StoreKind;
+
+        fn types(&self) -> EntryTypes;
 
         /// The same view of the store of this number.
         #[must_use]
@@ -197,9 +200,14 @@ impl TopologyBuilder {
     /// [`Topology::check`](crate::Topology::check), with the place of this call.
     #[track_caller]
     pub fn store<S: StoreView>(&self, store: StoreBuilder<S>) -> StoreHandle<S> {
+        let owner = Owner::Declared {
+            name: store.name,
+            types: store.view.types(),
+            at: Location::caller(),
+        };
         let spec = StoreSpec {
             backend: store.backend,
-            ..StoreSpec::declared(store.view.kind(), &store.name, Location::caller())
+            ..StoreSpec::of(store.view.kind(), owner)
         };
         let id = self.add_store(spec);
         StoreHandle {

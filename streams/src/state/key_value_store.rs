@@ -1,6 +1,7 @@
 //! The store that keeps a value for each key.
 
 use super::declared::sealed::View;
+use super::entry_types::EntryTypes;
 use super::{
     Entries, KeyAndValue, KeyRange, Order, StoreContext, StoreId, StoreKind, StoreSerdes, StoreView,
 };
@@ -78,6 +79,10 @@ impl<K: ToOwned + ?Sized + 'static, V: 'static> StoreView for KeyValueStore<K, V
 impl<K: ToOwned + ?Sized + 'static, V: 'static> View for KeyValueStore<K, V> {
     fn kind(&self) -> StoreKind {
         StoreKind::KeyValue
+    }
+
+    fn types(&self) -> EntryTypes {
+        EntryTypes::of::<K, V>()
     }
 
     fn of(self, id: StoreId) -> Self {

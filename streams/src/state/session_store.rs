@@ -1,6 +1,7 @@
 //! The store that keeps a value for each key and session.
 
 use super::declared::sealed::View;
+use super::entry_types::EntryTypes;
 use super::segments::{SEGMENT, TimeOf, time_at};
 use super::{
     Entries, Order, Scan, Segments, StoreContext, StoreId, StoreKind, StoreSerdes, StoreView,
@@ -98,6 +99,10 @@ impl<K: ToOwned + ?Sized + 'static, V: 'static> StoreView for SessionStore<K, V>
 impl<K: ToOwned + ?Sized + 'static, V: 'static> View for SessionStore<K, V> {
     fn kind(&self) -> StoreKind {
         StoreKind::Session(self.segments)
+    }
+
+    fn types(&self) -> EntryTypes {
+        EntryTypes::of::<K, V>()
     }
 
     fn of(self, id: StoreId) -> Self {

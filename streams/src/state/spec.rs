@@ -1,6 +1,6 @@
 //! A store as it is drafted.
 
-use super::{Segments, SourceChangelog};
+use super::{EntryTypes, Segments, SourceChangelog};
 use crate::config::StateBackend;
 use crate::topology::{NodeId, NodeSpec};
 use std::panic::Location;
@@ -38,6 +38,7 @@ pub(crate) enum Owner {
     /// The user's own, in this name.
     Declared {
         name: String,
+        types: EntryTypes,
         at: &'static Location<'static>,
     },
 }
@@ -63,13 +64,7 @@ impl StoreSpec {
         Self::of(kind, Owner::Node(owner))
     }
 
-    /// A store that a user has declared.
-    pub(crate) fn declared(kind: StoreKind, name: &str, at: &'static Location<'static>) -> Self {
-        let name = name.to_owned();
-        Self::of(kind, Owner::Declared { name, at })
-    }
-
-    fn of(kind: StoreKind, owner: Owner) -> Self {
+    pub(crate) fn of(kind: StoreKind, owner: Owner) -> Self {
         Self {
             kind,
             owner,

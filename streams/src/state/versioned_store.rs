@@ -1,6 +1,7 @@
 //! The store that keeps the versions of each key's value, typed, for processors.
 
 use super::declared::sealed::View;
+use super::entry_types::EntryTypes;
 use super::{
     PutVersion, Segments, StoreContext, StoreId, StoreKind, StoreSerdes, StoreView, Versions,
 };
@@ -96,6 +97,10 @@ impl<K: ToOwned + ?Sized + 'static, V: 'static> StoreView for VersionedKeyValueS
 impl<K: ToOwned + ?Sized + 'static, V: 'static> View for VersionedKeyValueStore<K, V> {
     fn kind(&self) -> StoreKind {
         StoreKind::Versioned(self.segments)
+    }
+
+    fn types(&self) -> EntryTypes {
+        EntryTypes::of::<K, V>()
     }
 
     fn of(self, id: StoreId) -> Self {

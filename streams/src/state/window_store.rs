@@ -1,6 +1,7 @@
 //! The store that keeps a value for each key and window.
 
 use super::declared::sealed::View;
+use super::entry_types::EntryTypes;
 use super::segments::{SEGMENT, TimeOf, time_at};
 use super::{
     Entries, Order, Segments, StoreContext, StoreId, StoreKind, StoreSerdes, StoreView, Window,
@@ -104,6 +105,10 @@ impl<K: ToOwned + ?Sized + 'static, V: 'static> StoreView for WindowStore<K, V> 
 impl<K: ToOwned + ?Sized + 'static, V: 'static> View for WindowStore<K, V> {
     fn kind(&self) -> StoreKind {
         StoreKind::Window(self.segments)
+    }
+
+    fn types(&self) -> EntryTypes {
+        EntryTypes::of::<K, V>()
     }
 
     fn of(self, id: StoreId) -> Self {

@@ -233,16 +233,6 @@ fn processors_that_share_a_store_are_in_one_sub_topology() {
 }
 
 #[test]
-fn a_store_that_is_asked_for_as_another_kind_is_an_error() {
-    let mut driver = driver("", ErrorPolicy::Fail);
-    let window = Stores::window::<str, i64>("counts", TEN, TEN);
-    let error = driver
-        .with_store(window, |store, cx| store.get(cx, "a", 0))
-        .unwrap_err();
-    assert!(error.to_string().contains("of another kind"), "{error}");
-}
-
-#[test]
 fn expired_windows_are_removed_and_a_failed_record_does_not_expire_them() {
     struct Window(WindowStore<str, i64>);
     impl Processor<str, i64> for Window {

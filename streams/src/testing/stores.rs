@@ -3,10 +3,12 @@
 use super::TopologyTestDriver;
 use crate::serde::{HasSerde, Serde};
 use crate::state::{
-    GlobalId, KeyRange, Order, OwnedEntry, Store, StoreError, StoreId, StoreKind,
-    ValueAndTimestamp, newest_of,
+    GlobalId, KeyRange, Order, OwnedEntry, Owner, Segments, Store, StoreError, StoreId, StoreKind,
+    StoreSpec, StoreView, ValueAndTimestamp, newest_of,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, rules};
+use std::any::type_name;
+use std::time::Duration;
 
 impl TopologyTestDriver {
     /// The contents of a table's store, partition by partition in the order of its keys. Of a
@@ -39,7 +41,10 @@ impl TopologyTestDriver {
         let typed = entries.into_iter().map(|(key, entry)| {
             let unreadable = |reason: String| {
                 Error::Topology(format!(
-                    "the test cannot read an entry of the store `{name}`: {reason}"
+                    "the test cannot read an entry of the store `{name}` as `{}` and `{}`: {reason}; ask for the types that the \
+                     table has in the topology",
+                    type_name::<K>(),
+                    type_name::<V>()
                 ))
             };
             let (timestamp, value) = ValueAndTimestamp::<()>::split(&entry)
@@ -62,17 +67,17 @@ impl TopologyTestDriver {
         if let Some(entries) = self.global_entries(name)? {
             return Ok(entries);
         }
-        let (id, kind) = self.named_store(name)?;
+        let (id, spec) = self.named_store(name)?;
         let mut entries = Vec::new();
         for task in self.tasks.values() {
             // The stores of other sub-topologies are not in this task.
             let Ok(store) = task.state().store(id) else {
                 continue;
             };
-            let rows = match kind {
+            let rows = match spec.kind {
                 StoreKind::TimestampedKeyValue => all_of(store),
                 StoreKind::Versioned(_) => newest_of(store).collect(),
-                _ => return Err(of_another_kind(name)),
+                kind => return Err(of_another_kind(name, kind)),
             };
             entries.extend(rows.map_err(|e| Error::Topology(e.to_string()))?);
         }
@@ -89,36 +94,87 @@ impl TopologyTestDriver {
         Ok(Some(entries.map_err(|e| Error::Topology(e.to_string()))?))
     }
 
-    pub(super) fn store_id(&self, name: &str, kind: StoreKind) -> Result<StoreId> {
-        match self.named_store(name)? {
-            (id, found) if found == kind => Ok(id),
-            _ => Err(of_another_kind(name)),
+    /// The store of this name, as this view reads and writes it.
+    pub(super) fn store_id(&self, name: &str, view: &impl StoreView) -> Result<StoreId> {
+        let (id, store) = self.named_store(name)?;
+        if store.kind != view.kind() {
+            return Err(of_another_kind(name, store.kind));
+        }
+        match &store.owner {
+            Owner::Declared { types, at, .. } if *types != view.types() => {
+                let asked = view.types();
+                Err(Error::Topology(format!(
+                    "the store `{name}` has {types}, as {at} declares it, and was asked for with {asked}; ask for its own types"
+                )))
+            }
+            _ => Ok(id),
         }
     }
 
-    fn named_store(&self, name: &str) -> Result<(StoreId, StoreKind)> {
-        let stores = &self.topology.graph().stores;
-        let mut numbered = stores.iter().enumerate();
+    fn named_store(&self, name: &str) -> Result<(StoreId, &StoreSpec)> {
+        let graph = self.topology.graph();
+        let mut numbered = graph.stores.iter().enumerate();
         if let Some((id, store)) = numbered.find(|(_, store)| store.name == name) {
-            return Ok((StoreId(id), store.kind));
+            return Ok((StoreId(id), store));
         }
-        let global = self.topology.graph().global_tables.iter();
-        let known = stores.iter().map(|store| store.name.as_str());
-        let known: Vec<_> = known.chain(global.map(|t| t.name.as_str())).collect();
-        Err(Error::Topology(match known.is_empty() {
-            true => format!("there is no store `{name}`: the topology has none"),
-            false => format!(
-                "there is no store `{name}`; the topology has {}",
-                known.join(", ")
-            ),
-        }))
+        let global = graph.global_tables.iter().map(|t| t.name.as_str());
+        let known = graph.stores.iter().map(|store| store.name.as_str());
+        let known: Vec<_> = known.chain(global.clone()).collect();
+        Err(Error::Topology(
+            if global.clone().any(|global| global == name) {
+                of_a_table(name)
+            } else if let Some(node) = graph.nodes.iter().find(|node| node.name == name) {
+                format!(
+                    "there is no store `{name}`: what the operator at {} makes is not kept; write `.materialized()` behind it, or \
+                     read the table that it comes from",
+                    node.at
+                )
+            } else if known.is_empty() {
+                format!("there is no store `{name}`: the topology has none")
+            } else {
+                format!(
+                    "there is no store `{name}`; the topology has {}",
+                    known.join(", ")
+                )
+            },
+        ))
     }
 }
 
-fn of_another_kind(name: &str) -> Error {
-    Error::Topology(format!(
-        "the store `{name}` is of another kind, or keeps its entries for another time"
-    ))
+/// Names the way to a store that was asked for in another one.
+fn of_another_kind(name: &str, kind: StoreKind) -> Error {
+    let kept = |segments: Segments| {
+        let millis = segments.retention().unsigned_abs();
+        rules::Message::new("").duration(Duration::from_millis(millis))
+    };
+    Error::Topology(match kind {
+        StoreKind::TimestampedKeyValue => of_a_table(name),
+        StoreKind::KeyValue => format!(
+            "the store `{name}` is one of keys and values: ask for `with_store(Stores::key_value::<K, V>(\"{name}\"), ..)`"
+        ),
+        StoreKind::Window(segments) => format!(
+            "the store `{name}` is one of windows with a retention of {}: ask for \
+             `with_store(Stores::window::<K, V>(\"{name}\", retention, size), ..)` with this retention",
+            kept(segments)
+        ),
+        StoreKind::Session(segments) => format!(
+            "the store `{name}` is one of sessions with a retention of {}: ask for \
+             `with_store(Stores::session::<K, V>(\"{name}\", retention), ..)` with this retention",
+            kept(segments)
+        ),
+        StoreKind::Versioned(segments) => format!(
+            "the store `{name}` is one of versions with a history retention of {}: ask for \
+             `with_store(Stores::versioned_key_value::<K, V>(\"{name}\", history_retention), ..)` with this retention, and the \
+             segment interval that it was made with",
+            kept(segments)
+        ),
+    })
+}
+
+fn of_a_table(name: &str) -> String {
+    format!(
+        "the store `{name}` is that of a table: read it by `key_value_store::<K, V>(\"{name}\")`"
+    )
 }
 
 fn all_of(store: &Store) -> Result<Vec<OwnedEntry>, StoreError> {
@@ -182,6 +238,26 @@ mod tests {
         let mut driver = driver();
         driver.pipe("in", "a", &1_i64).unwrap();
         let error = driver.key_value_store::<String, i32>("prices").unwrap_err();
-        assert!(error.to_string().contains("4 bytes"), "{error}");
+        let error = error.to_string();
+        assert!(
+            error.contains("4 bytes") && error.contains("`i32`"),
+            "{error}"
+        );
+        assert!(error.contains("types that the table has"), "{error}");
+    }
+
+    #[test]
+    fn a_table_that_is_not_kept_is_told_with_the_remedy() {
+        let builder = TopologyBuilder::new("app");
+        let prices = builder.table::<String, i64>("in").named("prices");
+        let high = prices.filter(|_, price| *price > 1).named("high");
+        high.to_stream().to("out");
+        let driver = TopologyTestDriver::new(builder.build()).unwrap();
+        let error = driver.key_value_store::<String, i64>("high").unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("stores.rs:") && error.contains(".materialized()"),
+            "{error}"
+        );
     }
 }

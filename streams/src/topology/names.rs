@@ -49,7 +49,7 @@ pub(super) fn name_what_is_kept(
     for (id, store) in stores.iter_mut().enumerate() {
         match &store.owner {
             Owner::Node(owner) => store.name = kept_name(nodes.get(owner.0), store.suffix),
-            Owner::Declared { name, at } => {
+            Owner::Declared { name, at, .. } => {
                 store.name = name.clone();
                 errors.extend(wrong_declaration(nodes, StoreId(id), name, at));
             }
