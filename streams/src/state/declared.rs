@@ -26,7 +26,8 @@ impl Stores {
         StoreBuilder::new(name, KeyValueStore::by_type())
     }
 
-    /// A value for each key and start of a window of this size. See [`WindowStore`].
+    /// A value for each key and start of a window of this size, which the retention may not be shorter than. See
+    /// [`WindowStore`].
     pub fn window<K, V>(
         name: &str,
         retention: Duration,
@@ -147,6 +148,11 @@ pub(crate) mod sealed {
 
         fn types(&self) -> EntryTypes;
 
+        /// Why a store like this is of no use to anybody.
+        fn refusal(&self) -> Option<String> {
+            None
+        }
+
         /// The same view of the store of this number.
         #[must_use]
         fn of(self, store: StoreId) -> Self;
@@ -196,14 +202,19 @@ impl TopologyBuilder {
     /// # Ok::<(), streams::Error>(())
     /// ```
     ///
-    /// A name that is used twice, and a store that no processor is connected with, are errors of
-    /// [`Topology::check`](crate::Topology::check), with the place of this call.
+    /// A name that is used twice, a store that no processor is connected with, and a retention that is too short to find
+    /// anything again are errors of [`Topology::check`](crate::Topology::check), with the place of this call.
     #[track_caller]
     pub fn store<S: StoreView>(&self, store: StoreBuilder<S>) -> StoreHandle<S> {
+        let at = Location::caller();
+        if let Some(reason) = store.view.refusal() {
+            let name = &store.name;
+            self.add_error(format!("{at}: the state store `{name}` {reason}"));
+        }
         let owner = Owner::Declared {
             name: store.name,
             types: store.view.types(),
-            at: Location::caller(),
+            at,
         };
         let spec = StoreSpec {
             backend: store.backend,
@@ -224,5 +235,67 @@ impl<S: StoreView> Connect for &StoreHandle<S> {
     fn connect(&self, to: &Connecting<'_>) -> S {
         to.store(&self.builder, self.id);
         self.view.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::StoreView;
+    use crate::StoreBuilder;
+    use crate::prelude::*;
+    use std::time::Duration;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// What [`Topology::check`] says of a processor's store.
+    fn error<S: StoreView>(store: StoreBuilder<S>) -> Option<String> {
+        struct Holds<S>(S);
+        impl<S: Send + 'static> Processor<str, str> for Holds<S> {
+            type KeyOut = str;
+            type ValueOut = str;
+            fn process(
+                &mut self,
+                record: Record<'_, str, str>,
+                cx: &mut ProcessorContext<'_, str, str>,
+            ) -> Outcome {
+                cx.forward(record)
+            }
+        }
+        let builder = TopologyBuilder::new("app");
+        let store = builder.store(store);
+        let input = builder.stream::<str, str>("in");
+        input.process_with(&store, Holds).to("out");
+        let checked = builder.build().check();
+        checked.err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn windows_that_are_forgotten_before_they_end_are_an_error_with_the_place() {
+        let window = |retention, size| Stores::window::<str, i64>("recent", retention, size);
+        assert_eq!(error(window(SECOND, SECOND)), None);
+        assert_eq!(error(window(Duration::MAX, SECOND)), None);
+        let error = error(window(SECOND, 2 * SECOND)).unwrap();
+        assert!(error.contains("declared.rs:"), "{error}");
+        assert!(
+            error.contains("`recent` has a retention of 1s and windows of 2s"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_store_that_would_forget_all_at_once_is_an_error() {
+        for retention in [Duration::ZERO, Duration::from_micros(999)] {
+            let window = Stores::window::<str, i64>("recent", retention, Duration::ZERO);
+            let session = Stores::session::<str, i64>("recent", retention);
+            for error in [error(window), error(session)] {
+                let error = error.unwrap();
+                assert!(error.contains("a retention of less than 1ms"), "{error}");
+            }
+        }
+        // The newest versions stay.
+        let versions = Stores::versioned_key_value::<str, i64>("recent", Duration::ZERO);
+        assert_eq!(error(versions), None);
     }
 }

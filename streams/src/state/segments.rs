@@ -68,6 +68,14 @@ impl Segments {
         self.interval
     }
 
+    /// Why a store that keeps nothing but segments is of no use with this retention.
+    pub(super) fn refusal(self) -> Option<String> {
+        (self.retention < 1).then(|| {
+            "has a retention of less than 1ms, so that all that is written is forgotten at once; set how long it is to be found"
+                .to_owned()
+        })
+    }
+
     /// The segment of a time.
     pub(super) fn of(self, time: i64) -> i64 {
         time.max(0) / self.interval

@@ -105,6 +105,10 @@ impl<K: ToOwned + ?Sized + 'static, V: 'static> View for SessionStore<K, V> {
         EntryTypes::of::<K, V>()
     }
 
+    fn refusal(&self) -> Option<String> {
+        self.segments.refusal()
+    }
+
     fn of(self, id: StoreId) -> Self {
         Self { id, ..self }
     }

@@ -8,6 +8,7 @@ use super::{
     Windowed,
 };
 use crate::processor::{Context, Outcome};
+use crate::rules::Message;
 use crate::serde::{HasSerde, Serde, Written};
 use std::ops::{Bound, RangeBounds, RangeInclusive};
 use std::time::Duration;
@@ -111,9 +112,27 @@ impl<K: ToOwned + ?Sized + 'static, V: 'static> View for WindowStore<K, V> {
         EntryTypes::of::<K, V>()
     }
 
+    // As `org.apache.kafka.streams.state.Stores#persistentWindowStore`.
+    fn refusal(&self) -> Option<String> {
+        let retention = self.segments.retention();
+        let too_short = (retention < self.size).then(|| {
+            format!(
+                "has a retention of {} and windows of {}, so that a window is forgotten before it ends; make the retention at \
+                 least as long as the windows",
+                in_words(retention),
+                in_words(self.size)
+            )
+        });
+        self.segments.refusal().or(too_short)
+    }
+
     fn of(self, id: StoreId) -> Self {
         Self { id, ..self }
     }
+}
+
+fn in_words(millis: i64) -> Message {
+    Message::new("").duration(Duration::from_millis(millis.unsigned_abs()))
 }
 
 const TIME_OF: TimeOf = time_of;
