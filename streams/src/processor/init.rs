@@ -69,7 +69,7 @@ impl<P, K: ?Sized, V: ?Sized> InitContext<'_, P, K, V> {
 
     /// Calls `punctuator` every `interval` of a clock: by stream time first with the first record, or at once where the
     /// task goes on at a time that was committed, then at the multiples of the interval; by the wall clock at the multiples of the interval from now on. A clock that jumps over several of them
-    /// calls it once. Less than a millisecond counts as one.
+    /// calls it once. Less than a millisecond counts as one; a time that is behind the last one there is never comes.
     pub fn schedule(
         &mut self,
         interval: Duration,

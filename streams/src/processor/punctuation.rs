@@ -42,30 +42,20 @@ struct Entry {
     kind: PunctuationType,
     processor: usize,
     callback: usize,
-    next: i64,
+    /// `None` where it would be behind the last time that there is.
+    next: Option<i64>,
     interval: i64,
 }
 
 /// The punctuators of a task
 /// (`org.apache.kafka.streams.processor.internals.PunctuationQueue`).
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Schedules {
     entries: Vec<Entry>,
     made: u64,
     /// When the first one by stream time is due: all that a record has to look at.
-    next_stream_time: i64,
-    next_wall_clock: i64,
-}
-
-impl Default for Schedules {
-    fn default() -> Self {
-        Self {
-            entries: Vec::new(),
-            made: 0,
-            next_stream_time: i64::MAX,
-            next_wall_clock: i64::MAX,
-        }
-    }
+    next_stream_time: Option<i64>,
+    next_wall_clock: Option<i64>,
 }
 
 impl Schedules {
@@ -83,7 +73,7 @@ impl Schedules {
             kind,
             processor: punctuator.processor,
             callback: punctuator.callback,
-            next: first,
+            next: Some(first),
             interval: millis(interval),
         });
         self.look_ahead();
@@ -115,13 +105,14 @@ impl Schedules {
     /// Whether a punctuator is due.
     #[inline]
     pub(crate) fn is_due(&self, stream_time: Option<i64>, wall_clock: i64) -> bool {
-        stream_time.is_some_and(|time| time >= self.next_stream_time)
-            || wall_clock >= self.next_wall_clock
+        let by_stream_time = self.next_stream_time.zip(stream_time);
+        by_stream_time.is_some_and(|(next, time)| time >= next)
+            || self.next_wall_clock.is_some_and(|next| wall_clock >= next)
     }
 
     /// When the next punctuator by the wall clock is due, in milliseconds since the epoch; `i64::MAX` if there is none.
     pub(crate) fn next_wall_clock(&self) -> i64 {
-        self.next_wall_clock
+        self.next_wall_clock.unwrap_or(i64::MAX)
     }
 
     /// Takes the punctuator that has been due for the longest time, and schedules its next time: one that fails is not due
@@ -134,11 +125,11 @@ impl Schedules {
         let due = self
             .entries
             .iter_mut()
-            .filter_map(|entry| Some((now(entry)?, entry)))
-            .filter(|(now, entry)| entry.next <= *now)
-            .min_by_key(|(_, entry)| (entry.next, entry.id))
-            .map(|(time, entry)| {
-                entry.pass(time);
+            .filter_map(|entry| Some((now(entry)?, entry.next?, entry)))
+            .filter(|(now, next, _)| next <= now)
+            .min_by_key(|(_, next, entry)| (*next, entry.id))
+            .map(|(time, next, entry)| {
+                entry.next = entry.after(next, time);
                 Due {
                     processor: entry.processor,
                     callback: entry.callback,
@@ -152,7 +143,7 @@ impl Schedules {
     fn look_ahead(&mut self) {
         let next = |kind| {
             let of_kind = self.entries.iter().filter(|entry| entry.kind == kind);
-            of_kind.map(|entry| entry.next).min().unwrap_or(i64::MAX)
+            of_kind.filter_map(|entry| entry.next).min()
         };
         self.next_stream_time = next(PunctuationType::StreamTime);
         self.next_wall_clock = next(PunctuationType::WallClockTime);
@@ -161,10 +152,11 @@ impl Schedules {
 
 impl Entry {
     /// The first time after `now` that is a whole number of intervals after the last one.
-    fn pass(&mut self, now: i64) {
-        let passed = now.saturating_sub(self.next) / self.interval;
-        let intervals = self.interval.saturating_mul(passed.saturating_add(1));
-        self.next = self.next.saturating_add(intervals);
+    fn after(&self, last: i64, now: i64) -> Option<i64> {
+        // Records and starts may have any timestamp: what is in between may be more than an `i64` holds.
+        let (last, now, interval) = (i128::from(last), i128::from(now), i128::from(self.interval));
+        let passed = (now - last) / interval;
+        i64::try_from(last + (passed + 1) * interval).ok()
     }
 }
 
@@ -224,6 +216,50 @@ mod tests {
         schedules.cancel(one);
         assert_eq!(times(&mut schedules, None, 0), [2]);
         assert_eq!(times(&mut schedules, None, 100), [2]);
+    }
+
+    #[test]
+    fn a_time_behind_which_there_is_none_is_the_last_one() {
+        for (clock, interval) in [
+            (i64::MAX, TEN),
+            (i64::MAX - 3, TEN),
+            (i64::MAX, Duration::MAX),
+            (i64::MAX, Duration::ZERO),
+        ] {
+            for kind in [PunctuationType::StreamTime, PunctuationType::WallClockTime] {
+                let mut schedules = Schedules::default();
+                schedules.add(kind, 0, interval, own(1));
+                let due = std::iter::from_fn(|| schedules.take_due(Some(clock), clock));
+                assert_eq!(due.take(3).count(), 1, "{clock} {interval:?}");
+                assert!(!schedules.is_due(Some(clock), clock));
+            }
+        }
+        assert!(!Schedules::default().is_due(Some(i64::MAX), i64::MAX));
+    }
+
+    #[test]
+    fn a_start_in_the_farthest_past_is_due_once() {
+        let mut schedules = Schedules::default();
+        let first = Duration::from_millis(1);
+        schedules.add(PunctuationType::StreamTime, i64::MIN, first, own(1));
+        assert_eq!(times(&mut schedules, Some(i64::MAX - 1), 0), [1]);
+        assert_eq!(times(&mut schedules, Some(i64::MAX), 0), [1]);
+    }
+
+    #[test]
+    fn the_longest_interval_is_one_punctuation_by_stream_time_and_none_by_the_wall_clock() {
+        let mut schedules = Schedules::default();
+        for (n, kind) in [PunctuationType::StreamTime, PunctuationType::WallClockTime]
+            .into_iter()
+            .enumerate()
+        {
+            schedules.add_aligned(kind, 1_000, Duration::MAX, own(n));
+        }
+        assert_eq!(times(&mut schedules, Some(7), i64::MAX - 1), [0]);
+        assert_eq!(
+            times(&mut schedules, Some(i64::MAX - 1), i64::MAX - 1),
+            [0; 0]
+        );
     }
 
     #[test]
