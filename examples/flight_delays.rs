@@ -5,6 +5,7 @@
 //! `-- --lines flights=flights.csv` takes another file of the same columns, such as that of the whole year, and
 //! `--lines weather=weather.csv` the weather of it.
 
+use csv::StringRecord;
 use flate2::read::GzDecoder;
 use serde::{Deserialize, Serialize};
 use std::io::Read as _;
@@ -81,7 +82,7 @@ struct Hour {
     delay: Delay,
 }
 
-/// A row of the flights' file: comma-separated, without quotes.
+/// A row of the flights' file.
 #[derive(Default)]
 struct FlightRow;
 
@@ -91,8 +92,8 @@ impl Serde<Flight> for FlightRow {
     }
 
     fn deserialize(&self, bytes: &[u8]) -> Result<Flight, SerdeError> {
-        let row = std::str::from_utf8(bytes)?;
-        let columns: Vec<&str> = row.split(',').collect();
+        let row = columns(std::str::from_utf8(bytes)?)?;
+        let columns: Vec<&str> = row.iter().collect();
         let &[
             _,
             _,
@@ -194,36 +195,49 @@ fn rows(file: &[u8]) -> std::io::Result<Vec<String>> {
     Ok(text.lines().skip(1).map(str::to_owned).collect())
 }
 
+/// Of a row of comma-separated values, with or without quotes.
+fn columns(row: &str) -> csv::Result<StringRecord> {
+    let mut reader = csv::ReaderBuilder::new();
+    let reader = reader.has_headers(false).from_reader(row.as_bytes());
+    // An empty row has no columns.
+    reader
+        .into_records()
+        .next()
+        .unwrap_or_else(|| Ok(StringRecord::new()))
+}
+
 fn record(key: &str, value: &str) -> RawRecord {
     RawRecord::new(Some(key.into()), Some(value.into()))
 }
 
 /// By carrier. The line with the columns' names is none.
 fn flight(row: &str) -> Option<RawRecord> {
-    let carrier = row.split(',').nth(9).unwrap_or("unknown");
+    let columns = columns(row).unwrap_or_default();
+    let carrier = columns.get(9).unwrap_or("unknown");
     (carrier != "carrier").then(|| record(carrier, row))
+}
+
+/// The name of what the first column stands for.
+fn name(row: &str) -> Option<RawRecord> {
+    let columns = columns(row).ok()?;
+    Some(record(columns.get(0)?, columns.get(1)?))
 }
 
 fn airlines() -> Vec<RawRecord> {
     let rows = include_str!("data/airlines.csv").lines().skip(1);
-    let pairs = rows.filter_map(|row| row.split_once(','));
-    pairs.map(|(carrier, name)| record(carrier, name)).collect()
+    rows.filter_map(name).collect()
 }
 
 fn airports() -> std::io::Result<Vec<RawRecord>> {
     let rows = rows(include_bytes!("data/airports.csv.gz"))?;
-    let airport = |row: &String| {
-        let mut columns = row.split(',');
-        Some(record(columns.next()?, columns.next()?))
-    };
-    Ok(rows.iter().filter_map(airport).collect())
+    Ok(rows.iter().filter_map(|row| name(row)).collect())
 }
 
 /// By airport and hour: whether it rained, and how strong the wind was, in miles an hour. The line with the columns' names has
 /// no numbers.
 fn weather(row: &str) -> Option<RawRecord> {
-    let columns: Vec<&str> = row.split(',').collect();
-    let (origin, hour) = (columns.first()?, columns.get(14)?);
+    let columns = columns(row).ok()?;
+    let (origin, hour) = (columns.get(0)?, columns.get(14)?);
     let number = |column: usize| columns.get(column)?.parse::<f64>().ok();
     let rain = if number(11)? > 0.0 {
         "rain or snow"

@@ -6,6 +6,7 @@ use crate::topology::Topology;
 use crate::{Error, Result};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::fmt::Display;
 use std::num::{IntErrorKind, ParseIntError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -60,7 +61,7 @@ pub(super) struct RunArguments {
     #[arg(long)]
     until_latest: bool,
     /// Fills a topic of the embedded Kafka with the lines of a file, in place of those that the program has of its own; may be
-    /// repeated.
+    /// repeated for further topics.
     #[arg(long, value_name = "TOPIC=FILE", value_parser = topic_and_file)]
     pub(super) lines: Vec<(String, PathBuf)>,
     #[command(flatten)]
@@ -154,10 +155,7 @@ impl Deployment {
         program: &str,
         topology: &Topology,
     ) -> std::result::Result<(), clap::Error> {
-        let wrong = |error| {
-            let mut command = <Arguments as CommandFactory>::command().bin_name(program);
-            command.error(ErrorKind::ValueValidation, error)
-        };
+        let wrong = |error| wrong(program, error);
         self.set_flags(&mut Properties::default()).map_err(wrong)?;
         if topology.check().is_err() {
             return Ok(());
@@ -261,6 +259,12 @@ impl Deployment {
         set(&mut config.on_error.process, &self.on_process_error);
         set(&mut config.on_error.produce, &self.on_produce_error);
     }
+}
+
+/// What is said of wrong arguments, which end the process with exit code 2.
+pub(super) fn wrong(program: &str, error: impl Display) -> clap::Error {
+    let mut command = <Arguments as CommandFactory>::command().bin_name(program);
+    command.error(ErrorKind::ValueValidation, error)
 }
 
 /// A deployment without transactions has no use for what the topology says of them. What the deployment itself says of them

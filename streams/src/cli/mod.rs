@@ -19,13 +19,13 @@ mod report;
 mod show;
 mod signals;
 
+use crate::Result;
 use crate::runtime::{Job, Summary};
 #[cfg(feature = "embedded")]
 use crate::serde::{HasSerde, Serde};
 #[cfg(feature = "embedded")]
 use crate::testing::RawRecord;
 use crate::topology::Topology;
-use crate::{Error, Result};
 use arguments::{Arguments, Command, Deployment, DescribeFormat, End, RunArguments};
 use bars::Bars;
 use clap::Parser as _;
@@ -202,19 +202,33 @@ impl Cli {
             }
             Command::Run(run) => {
                 exit_if_wrong(&program, &run.deployment, &self.topology);
+                if let Some(reason) = self.wrong_lines(&run)? {
+                    arguments::wrong(&program, reason).exit();
+                }
                 let bars = start_log();
                 self.run_job(&run, &bars).await
             }
         }
     }
 
+    /// Why the files for topics cannot be meant, as far as the arguments alone can tell.
+    fn wrong_lines(&self, run: &RunArguments) -> Result<Option<String>> {
+        let Some((topic, _)) = run.lines.first() else {
+            return Ok(None);
+        };
+        if run.deployment.names_a_cluster()? {
+            return Ok(Some(format!(
+                "`--lines {topic}=..` fills the embedded Kafka, and this run is on a cluster; leave it out"
+            )));
+        }
+        #[cfg(feature = "embedded")]
+        return Ok(lines::refusal(&self.lines, &self.samples, &run.lines));
+        #[cfg(not(feature = "embedded"))]
+        return Ok(None);
+    }
+
     async fn run_job(self, run: &RunArguments, bars: &Bars) -> Result<()> {
         if run.deployment.names_a_cluster()? {
-            if let Some((topic, _)) = run.lines.first() {
-                return Err(Error::Configuration(format!(
-                    "`--lines {topic}=..` fills the embedded Kafka, and this run is on a cluster; leave it out"
-                )));
-            }
             let job = job(self.topology, &run.deployment)?;
             tell_summary(&run_until_stopped(job, run.end(), bars).await?);
             return Ok(());
@@ -243,7 +257,7 @@ impl Cli {
             Ok(())
         }
         #[cfg(not(feature = "embedded"))]
-        Err(Error::Configuration(
+        Err(crate::Error::Configuration(
             "where is Kafka? `--bootstrap-servers HOST:PORT` says it; with the feature `embedded` of the `streams` crate a run without it starts a Kafka of its own".into(),
         ))
     }

@@ -33,8 +33,8 @@ impl RecordLimits {
 /// (`org.apache.kafka.common.record.DefaultRecordBatch`, `DefaultRecord`).
 pub(crate) const RECORD_OVERHEAD: usize = 61 + 5 + 21;
 
-/// librdkafka's default for `message.max.bytes`.
-const MESSAGE_MAX_BYTES: usize = 1_000_000;
+/// librdkafka's default for `message.max.bytes`: of key, value and headers together.
+pub(crate) const MESSAGE_MAX_BYTES: usize = 1_000_000;
 
 #[cfg(test)]
 mod tests {

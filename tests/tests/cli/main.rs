@@ -5,4 +5,5 @@ mod arguments;
 mod check;
 mod describe;
 mod fixture;
+mod lines;
 mod run;
