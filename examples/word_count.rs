@@ -1,7 +1,7 @@
 //! Counts the words of `lines`: each occurrence is one update in `word-counts`, whatever dies.
 //!
-//! `cargo run --example word_count` starts an embedded Kafka, fills `lines` and runs the job on it; what is frequent is
-//! printed. `-- --lines lines=FILE` takes the lines of a text instead.
+//! `cargo run --example word_count` starts an embedded Kafka, fills `lines` and runs the job on it; at the end, here by Ctrl-C,
+//! the most frequent words are printed. `-- --lines lines=FILE` takes the lines of a text instead, and ends with them.
 //! `cargo run --example word_count -- run --bootstrap-servers HOST:PORT` runs it on a cluster.
 
 use streams::prelude::*;
@@ -24,11 +24,17 @@ fn word_count(
             .collect::<Vec<_>>()
     });
     let counts = words.group_by(|_, word| word.clone()).count();
-    counts.to_stream().peek(|word, count| {
-        if let Some(count) = count.filter(|count| count % 1_000 == 0) {
-            println!("{count:>7} {word}");
-        }
-    })
+    counts.to_stream()
+}
+
+/// How many words are shown.
+const SHOWN: usize = 20;
+
+fn most_frequent(mut words: Vec<(String, i64)>) -> String {
+    words.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let line = |(word, count): &(String, i64)| format!("{count:>9}  {word}\n");
+    let lines: String = words.iter().take(SHOWN).map(line).collect();
+    format!("The most frequent of {} words\n{lines}", words.len())
 }
 
 /// What the embedded Kafka's `lines` is filled with.
@@ -46,6 +52,7 @@ fn line(n: u64) -> String {
 async fn main() -> streams::Result<()> {
     streams::cli::Cli::new(word_count())
         .sample("lines", line)
+        .show("word-counts", most_frequent)
         .run()
         .await
 }

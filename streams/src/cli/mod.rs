@@ -18,6 +18,8 @@ mod report;
 #[cfg(feature = "embedded")]
 mod show;
 mod signals;
+#[cfg(feature = "embedded")]
+mod stopped;
 
 use crate::Result;
 use crate::runtime::{Job, Summary};
@@ -148,7 +150,8 @@ impl Cli {
     }
 
     /// What a run on the embedded Kafka prints to standard output when it has ended: `text` of the newest value of each key
-    /// of a topic, in the order of the keys' bytes. On a real cluster nothing is printed.
+    /// of a topic, in the order of the keys' bytes. Above it stands how far the run came, if it was stopped. On a real
+    /// cluster nothing is printed.
     ///
     /// ```no_run
     /// # use streams::prelude::*;
@@ -230,7 +233,8 @@ impl Cli {
     async fn run_job(self, run: &RunArguments, bars: &Bars) -> Result<()> {
         if run.deployment.names_a_cluster()? {
             let job = job(self.topology, &run.deployment)?;
-            tell_summary(&run_until_stopped(job, run.end(), bars).await?);
+            let (summary, _) = run_until_stopped(job, run.end(), bars).await?;
+            tell_summary(&summary);
             return Ok(());
         }
         #[cfg(feature = "embedded")]
@@ -248,7 +252,11 @@ impl Cli {
             let deployment = run.deployment.on(kafka.bootstrap_servers());
             let properties = kafka.properties().clone();
             let feeding = kafka.feed(end)?;
-            let summary = run_until_stopped(job(topology, &deployment)?, end, bars).await?;
+            let job = job(topology.clone(), &deployment)?;
+            let (summary, ended) = run_until_stopped(job, end, bars).await?;
+            if ended == Ended::Stopped && !self.shows.is_empty() {
+                print::line(&format!("\n{}", stopped::told(&properties, &topology)?))?;
+            }
             for show in self.shows {
                 show.print(&properties)?;
             }
@@ -286,7 +294,14 @@ fn job(topology: Topology, deployment: &Deployment) -> Result<Job> {
     })
 }
 
-async fn run_until_stopped(job: Job, end: End, bars: &Bars) -> Result<Summary> {
+/// How a run came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    ByItself,
+    Stopped,
+}
+
+async fn run_until_stopped(job: Job, end: End, bars: &Bars) -> Result<(Summary, Ended)> {
     let mut signals = Signals::listen()?;
     let job = match std::io::stderr().is_terminal() {
         true => {
@@ -300,13 +315,16 @@ async fn run_until_stopped(job: Job, end: End, bars: &Bars) -> Result<Summary> {
         End::WhenStopped => job,
     };
     let Some(started) = signals.or_started(job.start()).await else {
-        return Ok(Summary::default());
+        return Ok((Summary::default(), Ended::Stopped));
     };
     let handle = started?;
     let listening = signals.stop(handle.stopper());
     let summary = handle.join().await;
-    listening.abort();
-    summary
+    let ended = match listening.end() {
+        true => Ended::Stopped,
+        false => Ended::ByItself,
+    };
+    Ok((summary?, ended))
 }
 
 fn describe(topology: &Topology, format: DescribeFormat) -> String {

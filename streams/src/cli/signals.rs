@@ -2,6 +2,8 @@
 
 use crate::runtime::Stopper;
 use crate::{Error, Result};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
@@ -58,14 +60,32 @@ impl Signals {
     }
 
     /// Stops the job at the first signal; ends the process at a second Ctrl-C.
-    pub(super) fn stop(mut self, stopper: Stopper) -> JoinHandle<()> {
-        tokio::spawn(async move {
+    pub(super) fn stop(mut self, stopper: Stopper) -> Listening {
+        let heard = Arc::new(AtomicBool::new(false));
+        let hear = heard.clone();
+        let task = tokio::spawn(async move {
             let name = self.next().await;
+            hear.store(true, Ordering::Relaxed);
             tracing::info!("{name}: taking a last checkpoint; Ctrl-C again ends the job at once");
             stopper.stop();
             self.interrupt.recv().await;
             end_at_once();
-        })
+        });
+        Listening { heard, task }
+    }
+}
+
+/// Signals are being listened for while the job runs.
+pub(super) struct Listening {
+    heard: Arc<AtomicBool>,
+    task: JoinHandle<()>,
+}
+
+impl Listening {
+    /// Listens no more, and says whether there was a signal.
+    pub(super) fn end(self) -> bool {
+        self.task.abort();
+        self.heard.load(Ordering::Relaxed)
     }
 }
 

@@ -1,11 +1,13 @@
-//! `--lines`: topics that are filled from files.
+//! `--lines`, and what the examples print.
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use streams_tests::{Job, wait_until};
 use tempfile::TempDir;
 
-use crate::fixture::{Ended, ended};
+use crate::fixture::{Ended, SOON, ended};
 
 fn word_count(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_word-count"));
@@ -52,6 +54,58 @@ fn a_file_that_cannot_be_read_is_told_with_its_line() {
     assert_eq!(code, Some(1), "{stderr}");
     let place = format!("{}:2: ", file.display());
     assert!(stderr.contains(&place), "{stderr}");
+}
+
+#[test]
+fn the_words_of_a_short_text_are_counted_and_shown() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_, flag) = file(&directory, "lines", "to be\nor not to be\nthat is");
+    let Ended {
+        code,
+        stdout,
+        stderr,
+    } = ended(&mut word_count(&[&flag]));
+    assert_eq!(code, Some(0), "{stderr}");
+    let shown: Vec<Vec<&str>> = stdout
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let [_, heading, be, to, is, ..] = &shown[..] else {
+        panic!("{stdout}");
+    };
+    assert_eq!(heading.join(" "), "The most frequent of 6 words");
+    assert_eq!([be, to, is], [&["2", "be"], &["2", "to"], &["1", "is"]]);
+
+    // As under `| head -1`.
+    let mut command = word_count(&[&flag]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    output.read_line(&mut first).unwrap();
+    drop(output);
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+#[test]
+fn what_is_shown_of_a_run_that_was_stopped_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
+    let mut job = Job::start(&word_count(&[]), &log);
+    wait_until("a checkpoint", SOON, || {
+        job.log().contains("checkpoint 1 completed")
+    });
+    job.interrupt();
+    job.succeed(SOON);
+    let log = job.log();
+    let (_, shown) = log.split_once("\nStopped ").unwrap();
+    assert!(shown.contains("The most frequent of "), "{log}");
 }
 
 #[test]
