@@ -31,7 +31,6 @@
 //! | `deadlines` | when the next checkpoint is due |
 //! | `checkpoint` | the commit of outputs and offsets together |
 //! | `changelog` | what the tasks' stores have changed, on its way to Kafka |
-//! | `changelog_inputs` | inputs that are changelogs of tables |
 //! | `changelog_reader` | reads what stores are restored from |
 //! | `source_changelogs` | topics of tables that are their changelogs |
 //! | `internal_topics` | changelog and repartition topics: planned, checked, created |
@@ -41,6 +40,8 @@
 //! | `task_counts` | which tasks state is kept for |
 //! | `task_states` | the state of tasks that no thread works on |
 //! | `stateful` | tasks with state, from assigned to ready |
+//! | `task_inputs` | which inputs they have, and which they lack |
+//! | `standstill` | tells of tasks that wait for one |
 //! | `restorer` | the thread that brings state up to date |
 //! | `restoring` | one task's way to the end of its changelogs |
 //! | `store_restore` | one store's way |
@@ -62,7 +63,6 @@
 mod batch_size;
 mod bounded;
 mod changelog;
-mod changelog_inputs;
 mod changelog_reader;
 mod checkpoint;
 mod clock;
@@ -98,6 +98,7 @@ mod restoring;
 mod schedule;
 mod shared;
 mod source_changelogs;
+mod standstill;
 mod startup;
 mod stateful;
 mod stop;
@@ -107,6 +108,7 @@ mod table_size;
 mod table_write;
 mod tables;
 mod task_counts;
+mod task_inputs;
 mod task_states;
 mod tasks;
 mod thread;

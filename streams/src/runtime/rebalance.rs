@@ -91,7 +91,7 @@ impl StreamThread {
         for task in self.work.tasks.waiting() {
             if let Some(partition) = self.work.tasks.lacking(task) {
                 tracing::info!(
-                    "task {task} waits until the group gives {partition} to this member too: a table of its is restored from there"
+                    "task {task} waits until the group gives {partition} to this member too, which belongs to its state"
                 );
             }
         }

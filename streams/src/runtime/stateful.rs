@@ -33,7 +33,7 @@ pub(super) struct Restores {
 
 impl StreamThread {
     /// Pauses tasks that have no state yet, and sends for it. One that another thread still has is asked for again, and so is
-    /// one whose changelog is an input that the group has not given to this thread yet.
+    /// one with an input that the group has not given to this thread yet.
     pub(super) fn send_for_states(&mut self) -> Result<(), Interrupt> {
         let waiting = self.work.tasks.waiting();
         if waiting.is_empty() {

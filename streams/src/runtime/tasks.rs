@@ -266,8 +266,8 @@ impl Tasks {
         }
     }
 
-    /// Gives partitions up, and the tasks that have no partition left. These are returned, and what tasks had that wait from
-    /// now on, since a changelog of theirs was among the partitions.
+    /// Gives partitions up, and the tasks that have no partition left. These are returned, and what tasks with state had
+    /// that wait from now on, since an input of theirs was among the partitions.
     #[must_use = "they may have state"]
     pub(crate) fn remove(&mut self, partitions: &[TopicPartition]) -> Vec<(TaskId, Phase)> {
         let mut kept: Vec<(TaskId, Input)> = Vec::new();

@@ -13,6 +13,7 @@ use super::output::Output;
 use super::progress::Progress;
 use super::recovery::{Double, Trouble};
 use super::shared::Shared;
+use super::standstill::Standstill;
 use super::stateful::Restores;
 use super::tasks::Tasks;
 use super::work::{Interrupt, Totals, Work};
@@ -58,6 +59,7 @@ pub(crate) struct StreamThread {
     unfinished: Option<Vec<(TopicPartition, i64)>>,
     pub(super) elsewhere: Elsewhere,
     pub(super) dealing: Dealing,
+    pub(super) standstill: Standstill,
     looked_at_bound: Instant,
     batch_size: BatchSize,
 }
@@ -85,6 +87,7 @@ impl StreamThread {
             unfinished: None,
             elsewhere: Elsewhere::default(),
             dealing: Dealing::default(),
+            standstill: Standstill::default(),
             looked_at_bound: Instant::now(),
             batch_size: BatchSize::default(),
         };
@@ -146,6 +149,7 @@ impl StreamThread {
         self.answer_rebalances()?;
         self.see_that_all_is_dealt_out()?;
         self.begin_restored()?;
+        self.tell_of_standstill();
         self.work.punctuate()?;
         let wait = self.work.until_checkpoint().min(IDLE_WAIT);
         let wait = wait.min(self.work.until_punctuation());

@@ -1,4 +1,4 @@
-//! Inputs of tasks that are the changelogs of their tables: how far they are processed, and tasks that have not got theirs.
+//! The inputs of tasks with state: how far they are processed, and tasks that have not got all of theirs.
 
 use super::tasks::Tasks;
 use crate::kafka::TopicPartition;
@@ -14,17 +14,18 @@ impl Tasks {
             .collect()
     }
 
-    /// An input of a task that is the changelog of a store of its, and that this thread does not have: the group may give the
-    /// inputs of a task one after the other. Another member may process it, and with it the table, so the task waits.
+    /// An input of a task with state that this thread does not have. The group may give the inputs of a task one after the
+    /// other; and where instances run different topologies, one of them may read topics that another one does not. Two tasks
+    /// that share a state would spoil it, so a task waits until it has all of its inputs.
     pub(crate) fn lacking(&self, id: TaskId) -> Option<TopicPartition> {
-        let stores = &self.topology.sub_topologies().get(id.sub_topology)?.stores;
-        let specs = &self.topology.graph().stores;
-        let sources = stores
-            .iter()
-            .filter_map(|store| specs.get(store.0)?.source.as_ref());
-        let mut changelogs =
-            sources.map(|source| TopicPartition::new(source.topic.as_str(), id.partition));
-        changelogs.find(|changelog| !self.inputs.iter().any(|i| i.partition == *changelog))
+        let sub = self.topology.sub_topologies().get(id.sub_topology)?;
+        if sub.stores.is_empty() {
+            return None;
+        }
+        let topics = &self.topology.graph().topics;
+        let topics = sub.sources.iter().filter_map(|s| topics.get(s.0));
+        let mut inputs = topics.map(|t| TopicPartition::new(t.name.as_str(), id.partition));
+        inputs.find(|input| !self.inputs.iter().any(|i| i.partition == *input))
     }
 }
 
@@ -52,8 +53,17 @@ mod tests {
         Tasks::new(builder.build())
     }
 
+    /// The tasks of a topology that counts `in` and `more` together, of which one is repartitioned.
+    fn counting() -> Tasks {
+        let builder = TopologyBuilder::new("app");
+        let more = builder.stream::<String, String>("more").repartition();
+        let all = builder.stream::<String, String>("in").merge(&more);
+        all.group_by_key().count().to_stream().to("out");
+        Tasks::new(builder.build())
+    }
+
     #[test]
-    fn a_task_waits_while_the_changelog_of_its_table_is_not_its_input() {
+    fn a_task_with_state_waits_until_it_has_all_of_its_inputs() {
         let mut tasks = joining();
         tasks.add(&[(partition("in"), 7)], &[(partition("in"), 7)]);
         let id = *tasks.waiting().first().unwrap();
@@ -65,21 +75,33 @@ mod tests {
     }
 
     #[test]
-    fn a_task_that_loses_the_changelog_of_its_table_waits_again() {
-        let mut tasks = joining();
-        let both = [(partition("in"), 7), (partition("rows"), 5)];
-        tasks.add(&both, &both);
-        let id = *tasks.waiting().first().unwrap();
-        *tasks.phase_mut(id).unwrap() = Phase::Restoring(1);
-        let had = tasks.remove(&[partition("rows")]);
-        assert!(matches!(&*had, [(task, Phase::Restoring(1))] if *task == id));
-        assert_eq!(tasks.waiting(), [id]);
-        assert_eq!(tasks.lacking(id), Some(partition("rows")));
-        // Another input takes nothing from it.
-        tasks.add(&[(partition("rows"), 9)], &[(partition("rows"), 9)]);
-        *tasks.phase_mut(id).unwrap() = Phase::Restoring(2);
-        assert!(tasks.remove(&[partition("in")]).is_empty());
-        assert!(tasks.waiting().is_empty());
+    fn a_repartition_topic_is_an_input_as_others_are() {
+        let mut tasks = counting();
+        // What writes the repartition topic has no state.
+        tasks.add(&[(partition("more"), 0), (partition("in"), 0)], &[]);
+        let waiting = tasks.waiting();
+        let [id] = *waiting.as_slice() else {
+            unreachable!("{waiting:?}");
+        };
+        let lacking = tasks.lacking(id).unwrap();
+        assert!(lacking.topic.ends_with("-repartition"), "{lacking}");
+        tasks.add(&[(lacking, 0)], &[]);
+        assert_eq!(tasks.lacking(id), None);
+    }
+
+    #[test]
+    fn a_task_that_loses_one_of_its_inputs_waits_again() {
+        for lost in ["rows", "in"] {
+            let mut tasks = joining();
+            let both = [(partition("in"), 7), (partition("rows"), 5)];
+            tasks.add(&both, &both);
+            let id = *tasks.waiting().first().unwrap();
+            *tasks.phase_mut(id).unwrap() = Phase::Restoring(1);
+            let had = tasks.remove(&[partition(lost)]);
+            assert!(matches!(&*had, [(task, Phase::Restoring(1))] if *task == id));
+            assert_eq!(tasks.waiting(), [id]);
+            assert_eq!(tasks.lacking(id), Some(partition(lost)));
+        }
     }
 
     #[test]
