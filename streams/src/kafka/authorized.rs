@@ -1,6 +1,6 @@
 //! What this client may do with topics and groups, as far as the cluster tells it (KIP-430).
 
-use super::describe::{ask, c_strings, elements, pointers};
+use super::describe::{ask, c_strings, elements, pointers, set_request_timeout};
 use rdkafka::bindings as sys;
 use rdkafka::client::{Client, ClientContext};
 use std::collections::BTreeMap;
@@ -71,10 +71,10 @@ pub(super) fn with_topics<C: ClientContext>(
     let mut pointers = pointers(&names);
     let for_api = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
     let answer = ask(client, for_api, timeout, |options, queue| {
-        include_operations(options);
         // SAFETY: the pointers are as many C strings, which the collection copies; the request takes of the collection and of
         // the options what it needs before it returns. Client, options and queue are alive.
         unsafe {
+            include_operations(options);
             let topics =
                 sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), names.len());
             sys::rd_kafka_DescribeTopics(client.native_ptr(), topics, options, queue);
@@ -118,10 +118,10 @@ pub(super) fn with_group<C: ClientContext>(
     let mut pointers = pointers(&names);
     let for_api = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS;
     let event = ask(client, for_api, timeout, |options, queue| {
-        include_operations(options);
         // SAFETY: the pointers are as many C strings, which the request copies before it returns, as it does the options.
         // Client, options and queue are alive.
         unsafe {
+            include_operations(options);
             sys::rd_kafka_DescribeConsumerGroups(
                 client.native_ptr(),
                 pointers.as_mut_ptr(),
@@ -149,13 +149,22 @@ pub(super) fn with_group<C: ClientContext>(
     }
 }
 
-/// Asks for the operations too.
-fn include_operations(options: *mut sys::rd_kafka_AdminOptions_t) {
+/// The longest timeout of a request. Its end is not waited for: where the coordinator of a group is found after it, librdkafka (2.12)
+/// ends the process.
+const NEVER: Duration = Duration::from_secs(3_600);
+
+/// Asks for the operations too, for as long as it takes.
+///
+/// # Safety
+///
+/// The options are alive.
+unsafe fn include_operations(options: *mut sys::rd_kafka_AdminOptions_t) {
     // SAFETY: the options are alive. What may be wrong with the setting (null if nothing is) is ours to destroy, for which null is
     // fine.
     unsafe {
         let refused = sys::rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
         sys::rd_kafka_error_destroy(refused);
+        set_request_timeout(options, NEVER);
     }
 }
 

@@ -45,9 +45,24 @@ impl Drop for Event {
     }
 }
 
-/// The longest timeout of a request, in ms. Its end is not waited for: where the coordinator of a group is found after it,
-/// librdkafka (2.12) ends the process.
-const NEVER: i32 = 3_600_000;
+/// For how long librdkafka has the request sent again.
+///
+/// # Safety
+///
+/// The options are alive.
+pub(super) unsafe fn set_request_timeout(
+    options: *mut sys::rd_kafka_AdminOptions_t,
+    timeout: Duration,
+) {
+    // SAFETY: the options are alive. There is no room for words about what may be wrong with the setting.
+    unsafe {
+        sys::rd_kafka_AdminOptions_set_request_timeout(options, millis(timeout), null_mut(), 0);
+    }
+}
+
+fn millis(timeout: Duration) -> i32 {
+    i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX)
+}
 
 /// Sends a request, and waits for its answer; `None` if none comes in time.
 pub(super) fn ask<C: ClientContext>(
@@ -59,14 +74,12 @@ pub(super) fn ask<C: ClientContext>(
     // SAFETY: the client is alive; the new queue is ours, and is dropped at the end of this function, before the client.
     let queue = unsafe { Queue::from_ptr(sys::rd_kafka_queue_new(client.native_ptr())) }?;
     // SAFETY: the client is alive. The options are ours, and are destroyed once, when the request has taken what it needs of
-    // them. There is no room for words about what may be wrong with the setting.
+    // them.
     unsafe {
         let options = sys::rd_kafka_AdminOptions_new(client.native_ptr(), for_api);
-        sys::rd_kafka_AdminOptions_set_request_timeout(options, NEVER, null_mut(), 0);
         send(options, queue.ptr());
         sys::rd_kafka_AdminOptions_destroy(options);
     }
-    let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: the queue is alive. An answer that comes after it is gone is dropped by librdkafka.
-    NonNull::new(unsafe { sys::rd_kafka_queue_poll(queue.ptr(), millis) }).map(Event)
+    NonNull::new(unsafe { sys::rd_kafka_queue_poll(queue.ptr(), millis(timeout)) }).map(Event)
 }

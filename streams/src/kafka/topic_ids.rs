@@ -1,6 +1,6 @@
 //! What tells a topic from another one that had its name before (KIP-516).
 
-use super::describe::{ask, c_strings, elements, pointers};
+use super::describe::{ask, c_strings, elements, pointers, set_request_timeout};
 use rdkafka::bindings as sys;
 use rdkafka::client::{Client, ClientContext};
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,6 +65,7 @@ pub(super) fn topic_ids<C: ClientContext>(
         // SAFETY: the pointers are as many C strings, which the collection copies; the request takes of the collection and of
         // the options what it needs before it returns. Client, options and queue are alive.
         unsafe {
+            set_request_timeout(options, timeout);
             let topics =
                 sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), names.len());
             sys::rd_kafka_DescribeTopics(client.native_ptr(), topics, options, queue);
