@@ -4,8 +4,8 @@
 //! wait for any more is worse: it is never acknowledged, and whoever gave it waits forever. So the answers are given on a
 //! thread of which nobody depends, and with pauses in which the client can come to its end.
 
-use super::consumer::Events;
 use super::lists;
+use super::rebalances::Events;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, RebalanceProtocol};
 use std::time::Duration;

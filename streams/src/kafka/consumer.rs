@@ -8,97 +8,20 @@ use super::group;
 use super::lists;
 use super::offsets::{CommittedOffsets, LogEnd, committed, list_offsets};
 use super::properties::{ConsumerSettings, Properties};
+use super::rebalances::Events;
+pub(crate) use super::rebalances::Rebalance;
 use rdkafka::Message as _;
-use rdkafka::TopicPartitionList;
 use rdkafka::bindings as sys;
-use rdkafka::client::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::FromClientConfigAndContext;
 /// Which member of which generation asks: by it a broker knows a zombie.
 pub(crate) use rdkafka::consumer::ConsumerGroupMetadata as GroupMetadata;
-use rdkafka::consumer::{
-    BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol,
-};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, RebalanceProtocol};
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::MetadataTopic;
-use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
-use std::collections::VecDeque;
+use rdkafka::types::RDKafkaErrorCode;
 use std::ffi::CString;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// What the group asks of this member.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Rebalance {
-    /// These partitions are given to this member.
-    Assign(Vec<TopicPartition>),
-    /// These are taken away, once the member has committed what it did with them.
-    Revoke(Vec<TopicPartition>),
-    /// These are already another's: what was done with them must be aborted.
-    Lose(Vec<TopicPartition>),
-}
-
-impl Rebalance {
-    pub(crate) fn partitions(&self) -> &[TopicPartition] {
-        let (Self::Assign(partitions) | Self::Revoke(partitions) | Self::Lose(partitions)) = self;
-        partitions
-    }
-}
-
-/// Records what librdkafka reports; the stream thread reads it after each poll.
-///
-/// The lock is taken by the thread that polls only, and by librdkafka's callbacks on that same thread.
-#[derive(Default)]
-pub(super) struct Events {
-    rebalances: Mutex<VecDeque<Rebalance>>,
-    /// Nobody answers any more: what the group still asks is answered at once, or closing would wait for it forever.
-    closing: AtomicBool,
-}
-
-impl Events {
-    /// The rebalances that have been told and not answered.
-    pub(super) fn take(&self) -> VecDeque<Rebalance> {
-        std::mem::take(
-            &mut *self
-                .rebalances
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
-    }
-}
-
-impl ClientContext for Events {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        super::log::log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "consumer");
-    }
-}
-
-impl ConsumerContext for Events {
-    fn rebalance(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        event: RDKafkaRespErr,
-        partitions: &mut TopicPartitionList,
-    ) {
-        if self.closing.load(Ordering::Relaxed) {
-            return closing::give_up(consumer, partitions);
-        }
-        let partitions = lists::partitions_of(partitions);
-        let rebalance = match event {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assign(partitions),
-            _ if consumer.assignment_lost() => Rebalance::Lose(partitions),
-            _ => Rebalance::Revoke(partitions),
-        };
-        self.rebalances
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(rebalance);
-    }
-}
 
 /// A consumer whose assigned partitions all deliver into one private queue.
 pub(crate) struct GroupConsumer {
@@ -201,13 +124,7 @@ impl GroupConsumer {
     pub(crate) fn poll_events(&mut self) -> Result<Option<Rebalance>, ClientError> {
         for _ in 0..EVENTS_AT_ONCE {
             self.poll_event()?;
-            let rebalance = self
-                .client
-                .context()
-                .rebalances
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop_front();
+            let rebalance = self.client.context().next();
             if rebalance.is_some() || self.events.is_empty() {
                 return Ok(rebalance);
             }
@@ -237,12 +154,7 @@ impl GroupConsumer {
 
     /// Puts back a rebalance that could not be answered: it is given again by the next [`poll_events`](Self::poll_events).
     pub(crate) fn put_back(&mut self, rebalance: Rebalance) {
-        self.client
-            .context()
-            .rebalances
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_front(rebalance);
+        self.client.context().put_back(rebalance);
     }
 
     /// Errors that the client reports beside its records: it mends what it can by itself.
@@ -475,7 +387,7 @@ impl GroupConsumer {
     ///
     /// It is done on a thread of its own, which goes on when `timeout` is over: a broker may be away.
     pub(crate) fn close(&mut self, timeout: Duration) {
-        if !self.client.context().closing.swap(true, Ordering::Relaxed) {
+        if self.client.context().begin_closing() {
             let client = Arc::clone(&self.client);
             let closing = std::thread::Builder::new()
                 .name("streams-close".into())

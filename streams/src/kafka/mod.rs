@@ -5,7 +5,8 @@
 //! * `reserved`: which ones are not the user's to set;
 //! * [`record_limits`]: how large a record may be;
 //! * [`consumer`]: a group member whose rebalances are events that the loop answers;
-//! * `closing`: how a consumer ends;
+//! * `rebalances`: what the group asks of it;
+//! * `closing`: how it ends;
 //! * [`batch`]: records read many at a time from one private queue;
 //! * [`reader`]: partitions read from given offsets, outside of the group;
 //! * [`offsets`]: where logs begin and end;
@@ -49,6 +50,7 @@ pub(crate) mod properties;
 mod property;
 pub(crate) mod reach;
 pub(crate) mod reader;
+mod rebalances;
 pub(crate) mod record_limits;
 mod reserved;
 pub(crate) mod topic_ids;
