@@ -9,10 +9,18 @@ use tempfile::TempDir;
 
 use crate::fixture::{Ended, SOON, ended};
 
-fn word_count(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_word-count"));
-    command.args(arguments);
+/// An example with a state directory of its own: these tests run at the same time.
+fn example(program: &str, directory: &TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     command
+        .args(arguments)
+        .arg("--state-dir")
+        .arg(directory.path().join("state"));
+    command
+}
+
+fn word_count(directory: &TempDir, arguments: &[&str]) -> Command {
+    example(env!("CARGO_BIN_EXE_word-count"), directory, arguments)
 }
 
 /// A file with this content, and the flag that has it read.
@@ -37,8 +45,9 @@ fn lines_that_cannot_be_meant_are_wrong_arguments() {
             &["on a cluster", "leave it out"],
         ),
     ];
+    let directory = tempfile::tempdir().unwrap();
     for (arguments, words) in cases {
-        let Ended { code, stderr, .. } = ended(&mut word_count(arguments));
+        let Ended { code, stderr, .. } = ended(&mut word_count(&directory, arguments));
         assert_eq!(code, Some(2), "{stderr}");
         for word in words {
             assert!(stderr.contains(word), "`{word}` is not in {stderr}");
@@ -50,7 +59,7 @@ fn lines_that_cannot_be_meant_are_wrong_arguments() {
 fn a_file_that_cannot_be_read_is_told_with_its_line() {
     let directory = tempfile::tempdir().unwrap();
     let (file, flag) = file(&directory, "lines", b"to be\nor n\xf6t\n");
-    let Ended { code, stderr, .. } = ended(&mut word_count(&[&flag]));
+    let Ended { code, stderr, .. } = ended(&mut word_count(&directory, &[&flag]));
     assert_eq!(code, Some(1), "{stderr}");
     let place = format!("{}:2: ", file.display());
     assert!(stderr.contains(&place), "{stderr}");
@@ -64,7 +73,7 @@ fn the_words_of_a_short_text_are_counted_and_shown() {
         code,
         stdout,
         stderr,
-    } = ended(&mut word_count(&[&flag]));
+    } = ended(&mut word_count(&directory, &[&flag]));
     assert_eq!(code, Some(0), "{stderr}");
     let shown: Vec<Vec<&str>> = stdout
         .lines()
@@ -77,7 +86,7 @@ fn the_words_of_a_short_text_are_counted_and_shown() {
     assert_eq!([be, to, is], [&["2", "be"], &["2", "to"], &["1", "is"]]);
 
     // As under `| head -1`.
-    let mut command = word_count(&[&flag]);
+    let mut command = word_count(&directory, &[&flag]);
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -97,7 +106,7 @@ fn the_words_of_a_short_text_are_counted_and_shown() {
 fn what_is_shown_of_a_run_that_was_stopped_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let log = directory.path().join("log");
-    let mut job = Job::start(&word_count(&[]), &log);
+    let mut job = Job::start(&word_count(&directory, &[]), &log);
     wait_until("a checkpoint", SOON, || {
         job.log().contains("checkpoint 1 completed")
     });
@@ -119,12 +128,12 @@ fn a_carrier_in_quotes_is_the_airline_that_it_names() {
         "flights",
         format!("{heading}\n{late}\n{late}\n"),
     );
-    let mut command = Command::new(env!("CARGO_BIN_EXE_flight-delays"));
+    let mut command = example(env!("CARGO_BIN_EXE_flight-delays"), &directory, &[&flag]);
     let Ended {
         code,
         stdout,
         stderr,
-    } = ended(command.arg(&flag));
+    } = ended(&mut command);
     assert_eq!(code, Some(0), "{stderr}");
     for line in [
         "     2  American Airlines Inc.",
