@@ -8,7 +8,7 @@ use super::{HasSerde, Serde, TopicKey, TopicValue};
     message = "`{Self}` cannot be a key or value of what is grouped, joined or kept in a table",
     label = "has no bytes to be compared or kept by",
     note = "a stream of `Keyless` records has no key: give it one with `.select_key(|_, value| ..)` first",
-    note = "a type of your own says once how it is written: `#[derive(Json)]` on the type, or `impl HasSerde`"
+    note = "a type of your own says once how it is written: `#[derive(Json)]` on the type, or `impl HasSerde`; one that is not your own, such as `bool` or a tuple, goes into a struct of yours, to derive on that"
 )]
 pub trait MaybeNull: TopicKey + TopicValue {
     /// The type of what is there.

@@ -154,7 +154,7 @@ impl<T, S: Serde<T>> Deserializer<T> for S {
     label = "a serde for `{Self}` is needed here",
     note = "say once how `{Self}` is written: `#[derive(Json)]` on the type, or `impl HasSerde for {Self} {{ type Serde = ..; }}`",
     note = "or choose a serde in this place: `value = Json` in the attribute",
-    note = "of std's types, `String`, `Vec<u8>` and numbers of a fixed size have one: for `usize` write `u64`"
+    note = "of std's types, `String`, `Vec<u8>` and numbers of a fixed size have one: for `usize` write `u64`; nothing can be derived on another type that is not your own, such as `HashMap`, `bool` or a tuple: put it into a struct of yours, and derive on that"
 )]
 pub trait HasSerde {
     /// Reads and writes the type.
@@ -165,7 +165,7 @@ pub trait HasSerde {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no default serde, so it cannot be the key of a topic",
     label = "a key serde is needed here",
-    note = "`#[derive(Json)]` on `{Self}`, or `key = ..` in the attribute"
+    note = "`#[derive(Json)]` on `{Self}`, or `key = ..` in the attribute; a type that is not your own, such as `bool` or a tuple, goes into a struct of yours, to derive on that"
 )]
 pub trait TopicKey {
     /// Reads and writes the key.
@@ -188,7 +188,7 @@ impl<T: HasSerde<Serde: Serde<T>>> TopicKey for Option<T> {
     label = "a serde for `{Self}` is needed here",
     note = "say once how `{Self}` is written: `#[derive(Json)]` on the type, or `impl HasSerde for {Self} {{ type Serde = ..; }}`",
     note = "or choose a serde in this place: `value = Json` in the attribute",
-    note = "of std's types, `String`, `Vec<u8>` and numbers of a fixed size have one: for `usize` write `u64`"
+    note = "of std's types, `String`, `Vec<u8>` and numbers of a fixed size have one: for `usize` write `u64`; nothing can be derived on another type that is not your own, such as `HashMap`, `bool` or a tuple: put it into a struct of yours, and derive on that"
 )]
 pub trait TopicValue {
     /// Reads and writes the value.

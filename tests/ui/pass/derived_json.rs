@@ -3,6 +3,7 @@
 #![deny(warnings)]
 
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use streams::prelude::*;
 
 #[derive(Serialize, Deserialize, Json)]
@@ -15,6 +16,19 @@ struct Measurement<T> {
 enum Level {
     High,
     Low,
+}
+
+/// What stands for a type that is not one's own.
+#[derive(Clone, Default, Serialize, Deserialize, Json)]
+struct Seen(HashMap<String, u64>);
+
+#[topology(application_id = "seen")]
+#[sink(topic = "seen")]
+fn seen(#[source(topic = "in")] words: KStream<String, String>) -> KTable<String, Seen> {
+    words.group_by_key().aggregate(Seen::default, |_, word, mut seen: Seen| {
+        *seen.0.entry(word.clone()).or_default() += 1;
+        seen
+    })
 }
 
 #[topology(application_id = "levels")]
@@ -38,5 +52,8 @@ fn main() -> streams::Result<()> {
     let mut driver = TopologyTestDriver::new(levels())?;
     driver.pipe("in", &Keyless, r#"{"sensor":"a","value":31.5}"#)?;
     assert_eq!(driver.read_values::<String>("out")?, [r#""High""#]);
+    let mut driver = TopologyTestDriver::new(seen())?;
+    driver.pipe("in", "a", "x")?;
+    assert_eq!(driver.read_values::<String>("seen")?, [r#"{"x":1}"#]);
     Ok(())
 }
