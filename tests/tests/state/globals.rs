@@ -115,6 +115,32 @@ fn a_restart_reads_only_what_has_come_since() {
 }
 
 #[test]
+fn a_row_that_was_kept_as_another_type_is_told_with_what_to_do() {
+    let job = Counting::new(1);
+    let airports = job.cluster.topic("airports", 1);
+    put(&job, &airports, &[("A7", "Airport 7")]);
+    put(&job, &job.input, &[("1", "A7")]);
+    job.run(names(&job, &airports)).unwrap();
+    put(&job, &job.input, &[("2", "A7")]);
+    let builder = TopologyBuilder::new(&job.application);
+    let lengths = builder.global_table::<String, i64>(&airports);
+    let flights: KStream<str, String> = builder.source(&job.input, ByType, ByType);
+    flights
+        .join_global(
+            &lengths.named("airports"),
+            |_, code: &String| code.clone(),
+            |_, length: &i64| *length,
+        )
+        .to(&job.output);
+    let error = job.run(job.configured(&builder, |_| {})).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("8 bytes") && error.contains("Delete the instance's state directory"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_table_of_another_topic_begins_anew() {
     let job = Counting::new(1);
     let old = job.cluster.topic("airports", 1);

@@ -55,6 +55,42 @@ fn a_store_outlives_restarts_and_punctuators_tell_what_is_in_it() {
     }
 }
 
+#[test]
+fn a_row_that_was_written_as_another_type_is_told_with_what_to_do() {
+    struct Text(KeyValueStore<str, String>);
+    impl FixedKeyProcessor<str, str> for Text {
+        type ValueOut = str;
+        fn process(
+            &mut self,
+            record: FixedKeyRecord<'_, str, str>,
+            cx: &mut FixedKeyContext<'_, str, str>,
+        ) -> Outcome {
+            self.0.put(cx, record.key(), &"abc".to_owned())
+        }
+    }
+    let mut job = Counting::new(1);
+    job.produce_to(0, "k", 1);
+    let builder = TopologyBuilder::new(&job.application);
+    let texts = builder.store(Stores::key_value::<str, String>("kept"));
+    let input = builder.stream::<str, str>(&job.input);
+    let _ = input.process_values_with(&texts, Text);
+    job.run(job.configured(&builder, |_| ())).unwrap();
+
+    job.produce_to(0, "k", 1);
+    let builder = TopologyBuilder::new(&job.application);
+    // No policy can skip what is kept.
+    builder.on_process_error(ErrorPolicy::Skip);
+    let counts = builder.store(Stores::key_value::<str, i64>("kept"));
+    let input = builder.stream::<str, str>(&job.input);
+    input.process_with(&counts, Count).to(&job.output);
+    let error = job.run(job.configured(&builder, |_| ())).unwrap_err();
+    let error = error.to_string();
+    for words in ["`kept`", "8 bytes", "another name", "reset the application"] {
+        assert!(error.contains(words), "`{words}` is not in {error}");
+    }
+    assert!(!error.contains("on_error(state"), "{error}");
+}
+
 /// Keeps a value of more than a megabyte.
 struct Hoard(KeyValueStore<str, String>);
 
