@@ -76,7 +76,7 @@ impl Tasks {
                 advance.offsets.push((input.partition.clone(), offset));
             }
         }
-        self.name_punctuated(&mut advance);
+        self.name_writers(&mut advance);
         advance.times = self.times_of(&advance.offsets);
         advance
     }
@@ -92,15 +92,12 @@ impl Tasks {
         offsets.iter().filter_map(time).collect()
     }
 
-    /// Only offsets have the group refuse a member that is none any more. So a task that has written without having read
-    /// names an offset too, the one where it is: the changes of a zombie's punctuators must not be committed.
-    fn name_punctuated(&self, advance: &mut Advance) {
-        let punctuated = self
-            .active
-            .iter()
-            .enumerate()
-            .filter(|(_, t)| t.has_punctuated);
-        for (at, _) in punctuated {
+    /// Only offsets have the group refuse a member that is none any more. So a task that has written without having read, in a
+    /// punctuator or before its first record, names an offset too, the one where it is: the changes of a zombie must not be
+    /// committed. And no task has rows of which the group has no offset.
+    fn name_writers(&self, advance: &mut Advance) {
+        let numbered = self.active.iter().enumerate();
+        for (at, _) in numbered.filter(|(_, task)| task.has_written()) {
             let mut inputs = self.inputs.iter().filter(|input| input.task == at);
             let named = |input: &Input| advance.offsets.iter().any(|(p, _)| *p == input.partition);
             if inputs.clone().any(named) {

@@ -32,6 +32,15 @@ pub(crate) enum Phase {
 }
 
 impl ActiveTask {
+    /// Whether something of it is to be committed, be there records or not.
+    pub(super) fn has_written(&self) -> bool {
+        let changed = match &self.phase {
+            Phase::Running(task) => task.state().unapplied_bytes() > 0,
+            Phase::Waiting | Phase::Restoring(_) => false,
+        };
+        changed || self.has_punctuated
+    }
+
     /// The task, if it processes records.
     #[inline]
     pub(crate) fn running(&mut self) -> Option<&mut Task> {

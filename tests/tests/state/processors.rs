@@ -55,6 +55,48 @@ fn a_store_outlives_restarts_and_punctuators_tell_what_is_in_it() {
     }
 }
 
+/// Counts its starts where there are no records.
+struct Starts(KeyValueStore<str, i64>);
+
+impl Processor<str, str> for Starts {
+    type KeyOut = str;
+    type ValueOut = i64;
+
+    fn init(&mut self, cx: &mut InitContext<'_, Self, str, i64>) -> Outcome {
+        let starts = self.0.get(cx, "starts")?.unwrap_or_default();
+        self.0.put(cx, "starts", &(starts + 1))
+    }
+
+    fn process(
+        &mut self,
+        record: Record<'_, str, str>,
+        cx: &mut ProcessorContext<'_, str, i64>,
+    ) -> Outcome {
+        let starts = self.0.get(cx, "starts")?.unwrap_or_default();
+        cx.forward(record.with_value(&starts))
+    }
+}
+
+#[test]
+fn what_a_task_writes_before_its_first_record_belongs_to_it() {
+    let mut job = Counting::new(2);
+    for partition in [0, 1] {
+        job.produce_to(partition, "k", 1);
+        let builder = TopologyBuilder::new(&job.application);
+        let starts = builder.store(Stores::key_value::<str, i64>("starts"));
+        let input = builder.stream::<str, str>(&job.input);
+        input.process_with(&starts, Starts).to(&job.output);
+        // What is written in both tasks is committed with the record of one.
+        job.run(job.configured(&builder, |_| ())).unwrap();
+    }
+    let told = job.cluster.read_committed(&job.output);
+    let told: Vec<&[u8]> = told
+        .iter()
+        .map(|record| record.value.as_deref().unwrap())
+        .collect();
+    assert_eq!(told, [1_i64.to_be_bytes(), 2_i64.to_be_bytes()]);
+}
+
 #[test]
 fn a_row_that_was_written_as_another_type_is_told_with_what_to_do() {
     struct Text(KeyValueStore<str, String>);
