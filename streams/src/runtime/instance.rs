@@ -18,12 +18,17 @@ pub(crate) struct Instance {
     _lock: File,
 }
 
+/// The directory wherever this process is: the database cannot use one that begins where it cannot tell where it is.
+pub(super) fn absolute(directory: &Path) -> Result<PathBuf> {
+    let found = std::path::absolute(directory);
+    found.map_err(|e| unusable(directory, "finding", directory, e))
+}
+
 impl Instance {
     /// Locks `directory`, which is made if it does not exist, and reads the instance id in it or writes a new one.
     pub(crate) fn lock(directory: &Path) -> Result<Self> {
         let io = |what: &str, path: &Path, source| unusable(directory, what, path, source);
-        fs::create_dir_all(directory)
-            .map_err(|e| io("making the state directory", directory, e))?;
+        fs::create_dir_all(directory).map_err(|e| io("making", directory, e))?;
         let path = directory.join(FILE);
         let mut file = File::options()
             .create(true)
@@ -52,16 +57,17 @@ impl Instance {
 }
 
 /// A state directory that this process cannot use. By default it is the same one for all users of a machine.
-fn unusable(directory: &Path, what: &str, path: &Path, source: std::io::Error) -> Error {
-    let doing = format!("{what} {}", path.display());
-    let what = match source.kind() {
-        ErrorKind::PermissionDenied => format!(
-            "this user may not use the state directory {}, which may be another user's; give the job a directory of its own \
-             with `--state-dir` or `Job::state_dir` ({doing})",
-            directory.display()
-        ),
-        _ => doing,
+pub(super) fn unusable(directory: &Path, what: &str, path: &Path, source: std::io::Error) -> Error {
+    let whose = match source.kind() {
+        ErrorKind::PermissionDenied => ", which may be another user's",
+        _ => "",
     };
+    let what = format!(
+        "this process cannot use the state directory {}{whose}; give the job a directory of its own that it can write to, with \
+         `--state-dir` or `Job::state_dir` ({what} {})",
+        directory.display(),
+        path.display()
+    );
     Error::Io { what, source }
 }
 
@@ -131,10 +137,33 @@ mod tests {
         for word in [
             "--state-dir",
             "Job::state_dir",
+            "another user's",
             "opening /tmp/streams/job/instance",
         ] {
             assert!(error.contains(word), "{error}");
         }
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_made_is_refused_with_the_remedy() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "").unwrap();
+        let below = file.join("state");
+        let error = Instance::lock(&below).unwrap_err().to_string();
+        let named = format!("cannot use the state directory {}", below.display());
+        assert!(
+            error.contains(&named) && error.contains("--state-dir"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_told_is_refused_with_the_remedy() {
+        let error = absolute(Path::new("")).unwrap_err().to_string();
+        assert!(error.contains("--state-dir"), "{error}");
+        let relative = absolute(Path::new("state")).unwrap();
+        assert!(relative.is_absolute() && relative.ends_with("state"));
     }
 
     #[test]

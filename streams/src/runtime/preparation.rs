@@ -3,7 +3,7 @@
 use super::bounded::{Bound, Until};
 use super::event::Listener;
 use super::globals::Globals;
-use super::instance::{Instance, default_state_directory};
+use super::instance::{Instance, absolute, default_state_directory, unusable};
 use super::internal_topics;
 use super::patience::Patience;
 use super::startup::{self, blocking};
@@ -43,8 +43,11 @@ pub(super) async fn prepare(
 ) -> Result<Prepared> {
     topology.check()?;
     let directory = state_dir.unwrap_or_else(|| default_state_directory(topology.application_id()));
-    let (instance, directory) =
-        blocking(move || Ok((Instance::lock(&directory)?, directory))).await?;
+    let (instance, directory) = blocking(move || {
+        let directory = absolute(&directory)?;
+        Ok((Instance::lock(&directory)?, directory))
+    })
+    .await?;
     properties.name_clients(format!("{}-{}", topology.application_id(), instance.id()));
     let report = startup::check(topology, properties, START_PATIENCE).await?;
     let stores = {
@@ -137,9 +140,7 @@ fn open_stores(topology: &Topology, directory: &Path, cluster: Option<&str>) -> 
         .join("stores")
         .join(topology.application_id())
         .join(cluster);
-    let io = |what: String, source| Error::Io { what, source };
-    std::fs::create_dir_all(&path)
-        .map_err(|e| io(format!("making the directory {}", path.display()), e))?;
+    std::fs::create_dir_all(&path).map_err(|e| unusable(directory, "making", &path, e))?;
     let disk = Disk::open(&path).map_err(Error::State)?;
     Ok(Backends::new(Some(disk), backend))
 }

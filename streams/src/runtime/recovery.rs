@@ -74,7 +74,7 @@ impl StreamThread {
         let mut error = error;
         loop {
             if error.remedy() == Remedy::Fail {
-                return Err(error.into());
+                return Err(self.own_topic_gone(&error).unwrap_or_else(|| error.into()));
             }
             if error.remedy() == Remedy::Rejoin {
                 self.must_rejoin = true;
@@ -90,6 +90,30 @@ impl StreamThread {
                 Err(Interrupt::Client(next)) => error = next,
             }
         }
+    }
+
+    /// What is said where a topic of the job's own was deleted: to create it, as for others, would not bring back what it had.
+    fn own_topic_gone(&self, error: &ClientError) -> Option<Error> {
+        let is_gone = matches!(
+            error.code(),
+            Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition
+        );
+        let topology = &self.work.shared.topology;
+        let stores = topology.graph().stores.iter();
+        let changelogs = stores.filter(|store| store.source.is_none());
+        let changelogs = changelogs.map(|s| s.changelog_topic(topology.application_id()));
+        let repartitions = topology.repartition_topics().map(str::to_owned);
+        let text = error.to_string();
+        let named = changelogs
+            .chain(repartitions)
+            .find(|topic| text.contains(topic));
+        let topic = named.filter(|_| is_gone)?;
+        Some(Error::Cluster(format!(
+            "the internal topic `{topic}` was deleted while the job runs ({}). Bring it back with all that was in it; or reset the \
+             application, which makes its state anew: delete its internal topics, the offsets of its group, and its state \
+             directories",
+            error.code()
+        )))
     }
 
     /// Tells of the failure, pauses, and gives up after [`GIVE_UP_AFTER`], or when the job was to end and the time is over.

@@ -309,3 +309,24 @@ fn a_row_that_its_serde_panics_on_can_be_left_out() {
         .unwrap();
     assert_eq!(outputs(&job), ["Airport 3"]);
 }
+
+#[test]
+fn a_table_that_was_global_has_its_rows() {
+    let job = Counting::new(1);
+    let airports = job.cluster.topic("airports", 1);
+    put(&job, &airports, &[("A", "Airport")]);
+    put(&job, &job.input, &[("A", "A")]);
+    job.run(names(&job, &airports)).unwrap();
+    let builder = TopologyBuilder::new(&job.application);
+    let table = builder.table::<String, String>(&airports).named("airports");
+    let flights: KStream<String, String> = builder.source(&job.input, ByType, ByType);
+    let named = flights.left_join(&table, |_: &String, name: Option<&String>| {
+        name.cloned().unwrap_or_default()
+    });
+    named.to(&job.output);
+    let topology = job.configured(&builder, |_| {});
+    job.run(topology.clone()).unwrap();
+    put(&job, &job.input, &[("A", "A")]);
+    job.run(topology).unwrap();
+    assert_eq!(outputs(&job), ["Airport", "Airport"]);
+}

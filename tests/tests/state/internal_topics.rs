@@ -73,6 +73,21 @@ fn a_changelog_that_vanished_is_refused_where_the_state_is_known() {
 }
 
 #[test]
+fn a_changelog_that_is_deleted_while_the_job_runs_ends_it_and_is_named() {
+    let mut job = Counting::new(1);
+    job.produce(10, 3);
+    let running = job.start(job.topology());
+    job.wait_until_counted();
+    delete(&job, &job.changelog());
+    job.produce(10, 3);
+    let error = job.fail(running);
+    assert!(
+        error.contains(&job.changelog()) && error.contains("reset the application"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_changelog_that_was_made_anew_is_refused() {
     let mut job = Counting::new(1);
     job.produce(10, 3);
