@@ -7,6 +7,7 @@
 use super::event::{Event, Listener};
 use super::failing::panic_text;
 use super::kept_positions::{KeptPosition, kept_positions};
+use super::lifecycle::JobState;
 use super::patience::Patience;
 use super::shared::Shared;
 use super::stop::Stop;
@@ -254,7 +255,7 @@ impl Globals {
             thread: None,
         };
         let (ended, failure) = (following.ended.clone(), following.failure.clone());
-        let stop = Arc::clone(&shared.stop);
+        let (stop, state) = (Arc::clone(&shared.stop), shared.state.clone());
         let follow = move || {
             while !ended.load(Ordering::Relaxed) {
                 let turn = catch_unwind(AssertUnwindSafe(|| self.turn()));
@@ -262,6 +263,7 @@ impl Globals {
                 let turn = turn.unwrap_or_else(|panic| Err(Error::Panic(panic_text(&*panic))));
                 if let Err(error) = turn {
                     *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                    state.become_next(JobState::Stopping);
                     stop.ask();
                     return;
                 }

@@ -177,6 +177,7 @@ impl Job {
                 .unwrap_or_default(),
             topic_ids,
             disk_use: DiskUse::default(),
+            state: state.clone(),
             listener,
         });
         let following = globals.map(|globals| globals.follow(&shared)).transpose();

@@ -21,7 +21,7 @@ pub enum JobState {
     Starting,
     /// Its stream threads process records.
     Running,
-    /// Taking the last checkpoint.
+    /// Taking the last checkpoint: it was asked to end, is done, or something has failed.
     Stopping,
     /// Ended after a last checkpoint.
     Stopped,
@@ -58,7 +58,7 @@ impl fmt::Display for JobState {
 
 /// The job's state, which changes by the transition table only.
 #[derive(Clone)]
-pub(super) struct StateCell {
+pub(crate) struct StateCell {
     state: Arc<Mutex<JobState>>,
     listener: Listener,
 }

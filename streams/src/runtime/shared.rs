@@ -4,6 +4,7 @@ use super::bounded::Bound;
 use super::clock::CoarseClock;
 use super::disk_use::DiskUse;
 use super::event::{Event, Listener};
+use super::lifecycle::StateCell;
 use super::purge::Purge;
 use super::stop::Stop;
 use super::task_counts::TaskCounts;
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) topic_ids: TopicIds,
     pub(crate) purge: Arc<Purge>,
     pub(crate) disk_use: DiskUse,
+    pub(crate) state: StateCell,
     pub(crate) listener: Listener,
 }
 

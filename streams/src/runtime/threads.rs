@@ -1,5 +1,6 @@
 //! The stream threads of a job, started all or none.
 
+use super::lifecycle::JobState;
 use super::shared::Shared;
 use super::stop::Stop;
 use super::thread::StreamThread;
@@ -22,6 +23,7 @@ pub(super) async fn spawn(shared: &Arc<Shared>) -> Result<mpsc::UnboundedReceive
                     .unwrap_or_else(|panic| Err(Error::Panic(super::failing::panic_text(&*panic))));
                 if result.is_err() {
                     // The other threads take a last checkpoint and end too: a job never runs on in part.
+                    shared.state.become_next(JobState::Stopping);
                     shared.stop.ask();
                 }
                 // Nobody listens any more when the handle was dropped.

@@ -4,6 +4,7 @@ use crate::fixture::{Fixture, SOON};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use streams::runtime::JobState;
 use streams_broker::{ApiKey, EmbeddedKafka, Fault};
 use streams_tests::{Isolation, Oracle, Sender, TestCluster, wait_until};
 
@@ -25,6 +26,24 @@ fn a_stopped_job_stops_soon_when_there_is_nothing_to_do() {
     );
     assert_eq!(summary.checkpoints, 0, "an empty transaction was committed");
 }
+
+#[test]
+fn a_job_that_fails_says_so_while_nobody_waits_for_its_end() {
+    let mut fixture = Fixture::new(1);
+    let builder = fixture.builder();
+    let topology = fixture.mapping(&builder, |text| match text {
+        "0" => panic!("as it was told"),
+        text => text.to_owned(),
+    });
+    let handle = fixture.start(topology);
+    fixture.produce(1, 1);
+    wait_until("it does not run any more", SOON, || {
+        handle.state() != JobState::Running
+    });
+    assert_eq!(handle.state(), JobState::Stopping);
+    assert!(fixture.fail(handle).contains("as it was told"));
+}
+
 #[test]
 fn slow_user_code_cannot_let_a_transaction_time_out() {
     let mut fixture = Fixture::new(1);

@@ -108,6 +108,12 @@ impl<'a> Fixture<'a> {
         self.runtime.block_on(handle.join()).unwrap()
     }
 
+    /// Waits for a job that ends by an error.
+    pub(crate) fn fail(&self, handle: JobHandle) -> String {
+        let end = self.runtime.block_on(handle.join());
+        end.unwrap_err().to_string()
+    }
+
     pub(crate) fn inputs(&self) -> Vec<ReadRecord> {
         self.cluster.read_committed(&self.input)
     }
