@@ -4,6 +4,7 @@
 //! Names, partition counts and settings are those of Kafka Streams
 //! (`org.apache.kafka.streams.processor.internals.{RepartitionTopics, ChangelogTopics, InternalTopicConfig}`).
 
+use super::changelog_settings;
 use super::orphans::Orphans;
 use super::partition_counts::Counts;
 use super::source_changelogs;
@@ -164,6 +165,7 @@ pub(crate) async fn verify(
     if let Some(error) = missing.iter().find_map(|topic| vanished(topic, stores)) {
         return Err(error);
     }
+    changelog_settings::check(topology, properties, existing).await?;
     let orphans = || Orphans::find(topology.application_id(), properties, &plan, existing);
     match missing.first() {
         None => orphans().await?.warn(),

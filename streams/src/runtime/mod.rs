@@ -32,6 +32,7 @@
 //! | `checkpoint` | the commit of outputs and offsets together |
 //! | `changelog` | what the tasks' stores have changed, on its way to Kafka |
 //! | `changelog_reader` | reads what stores are restored from |
+//! | `changelog_settings` | whether the topics that stores are restored from keep all rows |
 //! | `source_changelogs` | topics of tables that are their changelogs |
 //! | `internal_topics` | changelog and repartition topics: planned, checked, created |
 //! | `orphans` | topics that look like internal ones and belong to nothing |
@@ -64,6 +65,7 @@ mod batch_size;
 mod bounded;
 mod changelog;
 mod changelog_reader;
+mod changelog_settings;
 mod checkpoint;
 mod clock;
 mod deadlines;

@@ -6,7 +6,6 @@ use super::internal_topics::{self, OwnTopic, Verified};
 use super::output::Output;
 use super::patience::Patience;
 use super::permissions::{self, OwnTopics};
-use super::source_changelogs;
 use super::stop::Stop;
 use super::user_topics::Topics;
 use crate::config::{Guarantee, JobConfig};
@@ -102,7 +101,6 @@ pub(crate) async fn check(
         None => None,
     };
     check_transaction_timeout(config, transaction_max_timeout)?;
-    source_changelogs::check(topology, &admin).await?;
     let written = topics.dead_letters.keys().chain(topics.sinks.keys());
     let message_limits = admin.message_limits(written.map(String::as_str)).await;
     let Topics {

@@ -31,7 +31,7 @@ pub(crate) const REMOVALS_KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// How much longer than its history the changelog of a versioned store is left uncompacted
 /// (`windowstore.changelog.additional.retention.ms`, as Kafka Streams has it by default).
-const ADDITIONAL_RETENTION_MS: i64 = 24 * 60 * 60 * 1_000;
+pub(crate) const ADDITIONAL_RETENTION_MS: i64 = 24 * 60 * 60 * 1_000;
 
 impl StoreKind {
     /// The record of an entry, or of its removal.

@@ -54,7 +54,7 @@ pub use window_store::{WindowStore, WindowValues, Windows};
 pub use windowed::{Window, Windowed};
 
 pub(crate) use backends::Backends;
-pub(crate) use changelog::REMOVALS_KEPT_MS;
+pub(crate) use changelog::{ADDITIONAL_RETENTION_MS, REMOVALS_KEPT_MS};
 pub(crate) use committed::{Committed, Entry, Kept, Reached, Residence, Scan, Value, Writes};
 pub(crate) use disk::{Disk, Ingestion};
 pub(crate) use entries::{Entries, KeyAndValue};

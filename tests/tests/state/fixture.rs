@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rdkafka::admin::{AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::producer::BaseRecord;
 use streams::prelude::*;
 use streams::runtime::{Event, Job, JobHandle, Properties, Restore, RestoreStatus, Summary};
 use streams::{ByType, JobConfig, StateBackend};
 use streams_broker::EmbeddedKafka;
-use streams_tests::{Counts, ReadRecord, Sender, TestCluster, wait_until};
+use streams_tests::{Counts, ReadRecord, Sender, TestCluster, block_on, wait_until};
 use tempfile::TempDir;
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -59,6 +60,17 @@ impl Counting {
 
     pub(crate) fn changelog(&self) -> String {
         format!("{}-counts-changelog", self.application)
+    }
+
+    /// Gives a topic this `cleanup.policy`.
+    pub(crate) fn set_policy(&self, topic: &str, policy: &str) {
+        let policy =
+            AlterConfig::new(ResourceSpecifier::Topic(topic)).set("cleanup.policy", policy);
+        let admin = self.cluster.admin();
+        let altered = admin.alter_configs([&policy], &AdminOptions::new());
+        for resource in block_on(altered).unwrap() {
+            resource.unwrap();
+        }
     }
 
     /// Counts the input by key.

@@ -94,6 +94,7 @@ fn a_changelog_that_was_made_anew_is_refused() {
     job.run_until_latest();
     delete(&job, &job.changelog());
     job.cluster.create_topic(&job.changelog(), 1).unwrap();
+    job.set_policy(&job.changelog(), "compact");
     job.produce(10, 3);
     let error = error(&job, job.topology());
     assert!(

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod backends;
+mod changelog_settings;
 mod counting;
 mod disk;
 mod fail_points;

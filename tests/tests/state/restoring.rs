@@ -1,24 +1,18 @@
 //! What happens while a state is restored, which a broker that holds requests back makes long.
 
-use rdkafka::admin::{AdminOptions, AlterConfig, ResourceSpecifier};
 use streams::runtime::{Event, RestoreStatus};
 use streams_broker::{ApiKey, ErrorCode, Fault};
-use streams_tests::{Isolation, block_on, wait_until};
+use streams_tests::{Isolation, wait_until};
 
 use crate::fixture::{Counting, SOON, broker, copy_directory};
 
 /// Deletes what is before the offset in the changelog's only partition.
 fn delete_before(job: &Counting, offset: i64) {
     // A topic that is only compacted keeps its records whoever asks.
-    let topic = job.changelog();
-    let policy =
-        AlterConfig::new(ResourceSpecifier::Topic(&topic)).set("cleanup.policy", "compact,delete");
-    let admin = job.cluster.admin();
-    let altered = admin.alter_configs([&policy], &AdminOptions::new());
-    for resource in block_on(altered).unwrap() {
-        resource.unwrap();
-    }
-    job.cluster.delete_records_before(&topic, 0, offset);
+    job.set_policy(&job.changelog(), "compact,delete");
+    job.cluster
+        .delete_records_before(&job.changelog(), 0, offset);
+    job.set_policy(&job.changelog(), "compact");
 }
 
 #[test]
