@@ -5,6 +5,7 @@
 //! (`org.apache.kafka.streams.processor.internals.{RepartitionTopics, ChangelogTopics, InternalTopicConfig}`).
 
 use super::changelog_settings;
+use super::known_changelogs::KnownChangelogs;
 use super::orphans::Orphans;
 use super::partition_counts::Counts;
 use super::source_changelogs;
@@ -147,13 +148,14 @@ fn check_partitions(plan: &[InternalTopic], existing: &BTreeMap<String, i32>) ->
 
 /// Checks the job's own topics, as far as they are there, and tells which ones are to be created.
 ///
-/// A topic that is missing is no error by itself: an upgrade may need a new one. It is one where this instance has state
-/// of it, and where another topic of the job belongs to nothing any more: what is kept was renamed, and would be lost.
+/// A topic that is missing is no error by itself: an upgrade may need a new one. It is one where this instance has had
+/// it, and where another topic of the job belongs to nothing any more: what is kept was renamed, and would be lost.
 pub(crate) async fn verify(
     topology: &Topology,
     properties: &Properties,
     report: &ClusterReport,
     stores: &Backends,
+    known: &KnownChangelogs,
 ) -> Result<Verified> {
     if let Some(error) = source_changelogs::turned_off(topology, stores) {
         return Err(error);
@@ -162,7 +164,7 @@ pub(crate) async fn verify(
     let plan = plan(topology, existing)?;
     check_partitions(&plan, existing)?;
     let missing = missing(&plan, existing);
-    if let Some(error) = missing.iter().find_map(|topic| vanished(topic, stores)) {
+    if let Some(error) = missing.iter().find_map(|topic| vanished(topic, known)) {
         return Err(error);
     }
     changelog_settings::check(topology, properties, existing).await?;
@@ -208,16 +210,17 @@ impl InternalTopic {
     }
 }
 
-fn vanished(topic: &InternalTopic, stores: &Backends) -> Option<Error> {
+fn vanished(topic: &InternalTopic, known: &KnownChangelogs) -> Option<Error> {
     let Purpose::Changelog(store) = &topic.purpose else {
         return None;
     };
-    stores.knows(store).then(|| {
+    known.has(&topic.name).then(|| {
         Error::Cluster(format!(
-            "the changelog topic `{}` is gone, but this instance has kept the state store `{store}`, which nobody could restore \
-             any more. Bring the topic back; or reset the application, which makes its state anew: delete its internal \
-             topics, the offsets of its group, and its state directories",
-            topic.name
+            "the changelog topic `{}` is gone, but this instance has kept the state store `{store}` there, which nobody could \
+             restore any more. Bring the topic back; or reset the application, which makes its state anew: delete its internal \
+             topics, the offsets of its group, and its state directories, of which this one, {}, remembers the topic",
+            topic.name,
+            known.directory().display()
         ))
     })
 }

@@ -7,6 +7,7 @@ use super::event::{self, Event, Listener};
 use super::globals::Following;
 use super::instance::Instance;
 use super::internal_topics;
+use super::known_changelogs::KnownChangelogs;
 use super::lifecycle::{JobState, StateCell};
 use super::preparation::{self, Prepared};
 use super::purge::{self, Purge, Purging};
@@ -107,8 +108,14 @@ impl Job {
         let report = startup::check(&self.topology, &self.properties, CHECK_PATIENCE).await?;
         startup::check_permissions(&self.topology, &self.properties, &report).await?;
         let no_stores = Backends::new(None, self.topology.config().state_backend);
-        let own =
-            internal_topics::verify(&self.topology, &self.properties, &report, &no_stores).await?;
+        let own = internal_topics::verify(
+            &self.topology,
+            &self.properties,
+            &report,
+            &no_stores,
+            &KnownChangelogs::default(),
+        )
+        .await?;
         internal_topics::try_creation(&self.properties, &own.missing).await?;
         Ok(report.with_own_topics(own))
     }

@@ -34,6 +34,7 @@
 //! | `changelog_reader` | reads what stores are restored from |
 //! | `changelog_settings` | whether the topics that stores are restored from keep all rows |
 //! | `source_changelogs` | topics of tables that are their changelogs |
+//! | `known_changelogs` | the changelogs that the job has had |
 //! | `internal_topics` | changelog and repartition topics: planned, checked, created |
 //! | `orphans` | topics that look like internal ones and belong to nothing |
 //! | `partition_counts` | how many partitions they have |
@@ -81,6 +82,7 @@ mod instance;
 mod internal_topics;
 mod job;
 mod kept_positions;
+mod known_changelogs;
 mod lifecycle;
 mod orphans;
 mod output;

@@ -5,6 +5,7 @@ use super::event::Listener;
 use super::globals::Globals;
 use super::instance::{Instance, absolute, default_state_directory, unusable};
 use super::internal_topics;
+use super::known_changelogs::KnownChangelogs;
 use super::patience::Patience;
 use super::startup::{self, blocking};
 use super::stop::Stop;
@@ -50,11 +51,16 @@ pub(super) async fn prepare(
     .await?;
     properties.name_clients(format!("{}-{}", topology.application_id(), instance.id()));
     let report = startup::check(topology, properties, START_PATIENCE).await?;
-    let stores = {
+    let (known, stores) = {
         let (topology, cluster) = (topology.clone(), report.cluster_id.clone());
-        blocking(move || open_stores(&topology, &directory, cluster.as_deref())).await?
+        blocking(move || {
+            let cluster = cluster.as_deref().unwrap_or("unnamed-cluster");
+            let known = KnownChangelogs::read(&directory, topology.application_id(), cluster)?;
+            Ok((known, open_stores(&topology, &directory, cluster)?))
+        })
+        .await?
     };
-    let internal = internal_topics::verify(topology, properties, &report, &stores).await?;
+    let internal = internal_topics::verify(topology, properties, &report, &stores, &known).await?;
     internal_topics::create(properties, &internal.missing).await?;
     let threads = topology.config().stream_threads;
     let tasks = internal.tasks.all();
@@ -106,6 +112,10 @@ pub(super) async fn prepare(
             Some(blocking(capture).await?)
         }
     };
+    {
+        let (topology, existing) = (topology.clone(), report.topics);
+        blocking(move || known.note(&topology, &existing)).await?;
+    }
     Ok(Prepared {
         instance,
         bound,
@@ -129,13 +139,12 @@ fn topic_ids(topology: &Topology, properties: &Properties, stop: &Stop) -> Resul
 }
 
 /// Opens the database, if a store is to be on disk. Each cluster has its own, since offsets of one mean nothing on another.
-fn open_stores(topology: &Topology, directory: &Path, cluster: Option<&str>) -> Result<Backends> {
+fn open_stores(topology: &Topology, directory: &Path, cluster: &str) -> Result<Backends> {
     let backend = topology.config().state_backend;
     let graph = topology.graph();
     if !Backends::need_disk(&graph.stores, &graph.global_tables, backend) {
         return Ok(Backends::new(None, backend));
     }
-    let cluster = cluster.unwrap_or("unnamed-cluster");
     let path = directory
         .join("stores")
         .join(topology.application_id())

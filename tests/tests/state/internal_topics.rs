@@ -3,9 +3,11 @@
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use std::time::Instant;
-use streams::ByType;
 use streams::prelude::*;
+use streams::runtime::JobState;
+use streams::{ByType, StateBackend};
 use streams_broker::{ApiKey, ErrorCode, Fault};
+use streams_tests::wait_until;
 
 use crate::fixture::{Counting, SOON, broker};
 
@@ -58,18 +60,32 @@ fn a_partition_that_is_added_while_the_job_runs_ends_it() {
     job.judge();
 }
 
-#[test]
-fn a_changelog_that_vanished_is_refused_where_the_state_is_known() {
+fn vanished(backend: StateBackend) {
     let mut job = Counting::new(1);
+    job.backend = backend;
     job.produce(10, 3);
     job.run_until_latest();
     delete(&job, &job.changelog());
-    let error = error(&job, job.topology());
-    assert!(
-        error.contains(&format!("`{}` is gone", job.changelog()))
-            && error.contains("reset the application"),
-        "{error}"
-    );
+    // Nothing is made that would hide it from the next start.
+    for _ in 0..2 {
+        let error = error(&job, job.topology());
+        assert!(
+            error.contains(&format!("`{}` is gone", job.changelog()))
+                && error.contains("reset the application")
+                && error.contains(job.directory.path().to_str().unwrap()),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_changelog_that_vanished_is_refused_where_the_state_was_on_disk() {
+    vanished(StateBackend::Disk);
+}
+
+#[test]
+fn a_changelog_that_vanished_is_refused_where_the_state_was_in_memory() {
+    vanished(StateBackend::Memory);
 }
 
 #[test]
@@ -80,6 +96,10 @@ fn a_changelog_that_is_deleted_while_the_job_runs_ends_it_and_is_named() {
     job.wait_until_counted();
     delete(&job, &job.changelog());
     job.produce(10, 3);
+    // Also while nobody waits for its end.
+    wait_until("it says that it ends", SOON, || {
+        running.state() != JobState::Running
+    });
     let error = job.fail(running);
     assert!(
         error.contains(&job.changelog()) && error.contains("reset the application"),
