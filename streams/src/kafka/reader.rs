@@ -74,6 +74,15 @@ impl PartitionReader {
         Self::configured(&config)
     }
 
+    /// How many partitions a topic has.
+    pub(crate) fn partition_count(
+        &self,
+        topic: &str,
+        timeout: Duration,
+    ) -> Result<i32, ClientError> {
+        super::admin::partition_count(self.client.client(), topic, timeout)
+    }
+
     fn configured(config: &ClientConfig) -> Result<Self, ClientError> {
         let doing = "creating the reader";
         let client = BaseConsumer::from_config_and_context(config, Quiet)

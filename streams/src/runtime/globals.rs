@@ -6,6 +6,7 @@
 
 use super::event::{Event, Listener};
 use super::failing::panic_text;
+use super::global_topics::GlobalTopics;
 use super::kept_positions::{KeptPosition, kept_positions};
 use super::lifecycle::JobState;
 use super::patience::Patience;
@@ -45,6 +46,9 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(300);
 /// How long one wait for records may take: the end of the job is noticed after it.
 const READ_WAIT: Duration = Duration::from_millis(50);
 
+/// For the question how many partitions a topic has: the end of the job waits for it.
+const PARTITIONS_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How often a long start tells how far it is.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
@@ -60,6 +64,7 @@ pub(crate) struct Globals {
     positions: BTreeMap<TopicPartition, i64>,
     /// What is kept of that for the next process.
     kept: Vec<KeptPosition>,
+    topics: GlobalTopics,
     listener: Listener,
     stop: Arc<Stop>,
     /// Since when nothing goes well.
@@ -129,10 +134,14 @@ impl Globals {
             return Ok(None);
         }
         let client = |e: ClientError| Error::Client(format!("reading the global tables: {e}"));
-        let all = tables.iter().flat_map(|table| {
-            let count = partitions.get(&table.topic).copied().unwrap_or(0);
-            (0..count).map(|p| TopicPartition::new(table.topic.as_str(), p))
-        });
+        let count = |topic: &String| partitions.get(topic).copied().unwrap_or(0);
+        let counts = tables
+            .iter()
+            .map(|table| (table.topic.clone(), count(&table.topic)));
+        let counts: BTreeMap<String, i32> = counts.collect();
+        let all = counts
+            .iter()
+            .flat_map(|(topic, count)| (0..*count).map(|p| TopicPartition::new(topic.as_str(), p)));
         let all: Vec<TopicPartition> = all.collect();
         let logs = Admin::new(properties).map_err(client)?;
         let log_offsets = |at| {
@@ -149,8 +158,7 @@ impl Globals {
             .collect();
         let (mut rows, mut kept) = (Vec::new(), Vec::new());
         for table in tables {
-            let count = partitions.get(&table.topic).copied().unwrap_or(0);
-            let mut store = stores.open_global(table, count)?;
+            let mut store = stores.open_global(table, count(&table.topic))?;
             let kept_here =
                 kept_positions(&table.topic, &mut store, &logs_of, ids.of(&table.topic))?;
             rows.push(store.entries);
@@ -167,6 +175,7 @@ impl Globals {
                 .map(|kept| (kept.partition.clone(), kept.written))
                 .collect(),
             kept,
+            topics: GlobalTopics::new(counts, properties.metadata_age()),
             listener,
             stop,
             failing_since: None,
@@ -258,7 +267,7 @@ impl Globals {
         let (stop, state) = (Arc::clone(&shared.stop), shared.state.clone());
         let follow = move || {
             while !ended.load(Ordering::Relaxed) {
-                let turn = catch_unwind(AssertUnwindSafe(|| self.turn()));
+                let turn = catch_unwind(AssertUnwindSafe(|| self.follow_once()));
                 // In silence the job would go on with the rows of before.
                 let turn = turn.unwrap_or_else(|panic| Err(Error::Panic(panic_text(&*panic))));
                 if let Err(error) = turn {
@@ -276,6 +285,24 @@ impl Globals {
         })?;
         following.thread = Some(thread);
         Ok(following)
+    }
+
+    fn follow_once(&mut self) -> Result<()> {
+        self.turn()?;
+        let due = self.topics.due();
+        if due.is_empty() {
+            return Ok(());
+        }
+        // One that cannot be made is the next turn's to tell.
+        let Ok(reader) = self.reader() else {
+            return Ok(());
+        };
+        let count = |topic: String| {
+            let found = reader.partition_count(&topic, PARTITIONS_TIMEOUT);
+            (topic, found)
+        };
+        let found: Vec<_> = due.into_iter().map(count).collect();
+        self.topics.compare(&found)
     }
 
     /// Applies what has arrived, and says how many records that were. What may go well a little later is tried again.

@@ -51,6 +51,7 @@
 //! | `tables` | batches of it that are written while the next one is read |
 //! | `table_write` | one of them, on a thread of its own |
 //! | `globals` | global tables, read whole by each process |
+//! | `global_topics` | whether their topics change |
 //! | `kept_positions` | how far they were read |
 //! | `bounded` | a run that ends at the latest offsets |
 //! | `elsewhere` | what other members do of it |
@@ -77,6 +78,7 @@ mod elsewhere;
 mod event;
 mod failing;
 mod first_contact;
+mod global_topics;
 mod globals;
 mod instance;
 mod internal_topics;

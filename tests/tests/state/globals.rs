@@ -330,3 +330,35 @@ fn a_table_that_was_global_has_its_rows() {
     job.run(topology).unwrap();
     assert_eq!(outputs(&job), ["Airport", "Airport"]);
 }
+
+#[test]
+fn partitions_that_are_added_end_the_job_and_a_restart_reads_them() {
+    let job = Counting::new(1);
+    let airports = job.cluster.topic("airports", 1);
+    put_airports(&job, &airports);
+    let handle = job.start(names(&job, &airports));
+    job.cluster.grow(&airports, 4).unwrap();
+    // Some of them are in the new partitions only.
+    let more: Vec<String> = (0..20).map(|n| format!("B{n}")).collect();
+    let rows: Vec<(&str, &str)> = more.iter().map(|key| (&**key, &**key)).collect();
+    put(&job, &airports, &rows);
+    let error = job.fail(handle);
+    assert!(
+        error.contains(&airports) && error.contains("4 partitions") && error.contains("Start"),
+        "{error}"
+    );
+    put(&job, &job.input, &rows);
+    job.run(names(&job, &airports)).unwrap();
+    assert_eq!(outputs(&job), more);
+}
+
+#[test]
+fn a_topic_that_is_deleted_ends_the_job_and_is_named() {
+    let job = Counting::new(1);
+    let airports = job.cluster.topic("airports", 1);
+    put_airports(&job, &airports);
+    let handle = job.start(names(&job, &airports));
+    job.cluster.delete_topic(&airports).unwrap();
+    let error = job.fail(handle);
+    assert!(error.contains(&format!("`{airports}`")), "{error}");
+}
