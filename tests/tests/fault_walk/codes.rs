@@ -70,7 +70,7 @@ const FIND_COORDINATOR: &[Code] = &[
     (42, "INVALID_REQUEST", Fatal),
 ];
 
-/// `DescribeConfigsResponse`. A job asks only for a limit to check itself against: it goes on without.
+/// `DescribeConfigsResponse`. A job asks for what it checks itself and its changelogs against: it asks again, or goes on without.
 const DESCRIBE_CONFIGS: &[Code] = &[
     (31, "CLUSTER_AUTHORIZATION_FAILED", Retriable),
     (7, "REQUEST_TIMED_OUT", Retriable),

@@ -180,7 +180,10 @@ fn the_limit_of_a_changelog_is_its_own() {
     job.run_until_latest();
     let changelog = job.changelog();
     let topic = ResourceSpecifier::Topic(&changelog);
-    let small = AlterConfig::new(topic).set("max.message.bytes", "100");
+    // All that is not said goes back to its default.
+    let small = AlterConfig::new(topic)
+        .set("cleanup.policy", "compact")
+        .set("max.message.bytes", "100");
     let admin = job.cluster.admin();
     let altered = admin.alter_configs([&small], &AdminOptions::new());
     block_on(altered).unwrap().remove(0).unwrap();
