@@ -37,6 +37,16 @@ pub(crate) struct TopicIds {
 }
 
 impl TopicIds {
+    #[cfg(test)]
+    pub(crate) fn of_topics<const N: usize>(ids: [(&str, u128); N]) -> Self {
+        let ids = ids.into_iter();
+        let told = ids.filter_map(|(topic, id)| Some((topic.to_owned(), TopicId::new(id)?)));
+        Self {
+            ids: told.collect(),
+            gone: BTreeSet::new(),
+        }
+    }
+
     /// `None` where it is not told.
     pub(crate) fn of(&self, topic: &str) -> Option<TopicId> {
         self.ids.get(topic).copied()

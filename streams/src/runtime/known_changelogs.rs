@@ -1,22 +1,26 @@
-//! Which changelogs the job has had, as its state directory tells: one that is not there any more is not a new one, whose store
-//! would begin with nothing. Stores in memory leave nothing else behind.
+//! Which changelogs the job has had, as its state directory tells: one that is not there any more, or is another topic of its name
+//! now, is not a new one, whose store would begin with nothing. Stores in memory leave nothing else behind.
 
 use super::instance::unusable;
+use super::store_start;
+use crate::kafka::topic_ids::{TopicId, TopicIds};
 use crate::topology::Topology;
 use crate::{Error, Result};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// A file with the name of a topic a line.
+/// A file with the name of a topic a line, and its id where the cluster tells it.
 #[derive(Debug, Default)]
 pub(crate) struct KnownChangelogs {
     /// The state directory.
     directory: PathBuf,
     file: PathBuf,
-    topics: BTreeSet<String>,
+    topics: Topics,
 }
+
+type Topics = BTreeMap<String, Option<TopicId>>;
 
 impl KnownChangelogs {
     /// Reads what is known in a state directory, of this application on this cluster. A file that was cut short tells less.
@@ -31,14 +35,14 @@ impl KnownChangelogs {
         };
         Ok(Self {
             directory: directory.to_owned(),
-            topics: text.lines().map(str::to_owned).collect(),
+            topics: text.lines().map(topic).collect(),
             file,
         })
     }
 
     /// Whether the job has had this topic.
     pub(super) fn has(&self, topic: &str) -> bool {
-        self.topics.contains(topic)
+        self.topics.contains_key(topic)
     }
 
     /// The state directory that tells it.
@@ -46,16 +50,46 @@ impl KnownChangelogs {
         &self.directory
     }
 
+    /// Whether those that are there now are the same ones.
+    ///
+    /// # Errors
+    ///
+    /// If one was deleted and made again: what was kept in it is gone.
+    pub(super) fn check(&self, ids: &TopicIds) -> Result<()> {
+        let known = self.topics.iter();
+        let mut known = known.filter_map(|(topic, id)| Some((topic, (*id)?, ids.of(topic)?)));
+        match known.find(|(_, then, now)| then != now) {
+            None => Ok(()),
+            Some((topic, ..)) => {
+                let directory = format!("delete the state directory {}", self.directory.display());
+                Err(store_start::another_topic(
+                    topic,
+                    "this job has had",
+                    &directory,
+                ))
+            }
+        }
+    }
+
     /// Notes the changelogs of a job that starts. Others stay while they exist: the job may be to have them again.
-    pub(super) fn note(self, topology: &Topology, existing: &BTreeMap<String, i32>) -> Result<()> {
+    pub(super) fn note(
+        self,
+        topology: &Topology,
+        existing: &BTreeMap<String, i32>,
+        ids: &TopicIds,
+    ) -> Result<()> {
         let stores = topology.graph().stores.iter();
         let own = stores.filter(|store| store.source.is_none());
-        let own = own.map(|store| store.changelog_topic(topology.application_id()));
-        let others = self
-            .topics
-            .iter()
-            .filter(|topic| existing.contains_key(*topic));
-        let topics: BTreeSet<String> = own.chain(others.cloned()).collect();
+        let own = own.map(|store| {
+            let topic = store.changelog_topic(topology.application_id());
+            let id = ids.of(&topic);
+            (topic, id)
+        });
+        let others = self.topics.clone().into_iter();
+        let mut topics: Topics = others
+            .filter(|(topic, _)| existing.contains_key(topic))
+            .collect();
+        topics.extend(own);
         match topics == self.topics {
             true => Ok(()),
             false => self.write(&topics),
@@ -63,7 +97,7 @@ impl KnownChangelogs {
     }
 
     /// The file is the old one or the new one, whenever the process dies.
-    fn write(&self, topics: &BTreeSet<String>) -> Result<()> {
+    fn write(&self, topics: &Topics) -> Result<()> {
         let io = |path: &Path| {
             let path = path.to_owned();
             move |e| -> Error { unusable(&self.directory, "writing", &path, e) }
@@ -73,12 +107,20 @@ impl KnownChangelogs {
         }
         let new = self.file.with_added_extension("new");
         let mut file = File::create(&new).map_err(io(&new))?;
-        for topic in topics {
-            writeln!(file, "{topic}").map_err(io(&new))?;
+        for (topic, id) in topics {
+            let id = id.map_or(0, TopicId::to_u128);
+            writeln!(file, "{topic} {id:032x}").map_err(io(&new))?;
         }
         file.sync_all().map_err(io(&new))?;
         fs::rename(&new, &self.file).map_err(io(&self.file))
     }
+}
+
+/// What a line tells.
+fn topic(line: &str) -> (String, Option<TopicId>) {
+    let (topic, id) = line.split_once(' ').unwrap_or((line, ""));
+    let id = u128::from_str_radix(id, 16).ok().and_then(TopicId::new);
+    (topic.to_owned(), id)
 }
 
 #[cfg(test)]
@@ -102,14 +144,16 @@ mod tests {
         let read = |cluster| KnownChangelogs::read(directory.path(), "app", cluster).unwrap();
         let existing = |topics: &[&str]| topics.iter().map(|t| ((*t).to_owned(), 1)).collect();
         let one = ["app-one-changelog"];
-        read("c").note(&topology(&["one"]), &existing(&[])).unwrap();
+        let untold = TopicIds::default();
+        let note = |topology: &Topology, existing| read("c").note(topology, &existing, &untold);
+        note(&topology(&["one"]), existing(&[])).unwrap();
         assert!(read("c").has(one[0]) && !read("c").has("app-two-changelog"));
         assert!(!read("other").has(one[0]));
         // One that the job has not got any more is known while it is there.
         let two = topology(&["two"]);
-        read("c").note(&two, &existing(&one)).unwrap();
+        note(&two, existing(&one)).unwrap();
         assert!(read("c").has(one[0]) && read("c").has("app-two-changelog"));
-        read("c").note(&two, &existing(&[])).unwrap();
+        note(&two, existing(&[])).unwrap();
         assert!(!read("c").has(one[0]) && read("c").has("app-two-changelog"));
     }
 
@@ -117,12 +161,27 @@ mod tests {
     fn what_a_process_left_that_died_while_it_wrote_harms_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let read = || KnownChangelogs::read(directory.path(), "app", "c").unwrap();
-        let none = BTreeMap::new();
-        read().note(&topology(&["one"]), &none).unwrap();
+        let (none, untold) = (BTreeMap::new(), TopicIds::default());
+        read().note(&topology(&["one"]), &none, &untold).unwrap();
         let new = read().file.with_added_extension("new");
         fs::write(&new, "app-t").unwrap();
         assert!(read().has("app-one-changelog"));
-        read().note(&topology(&["two"]), &none).unwrap();
+        read().note(&topology(&["two"]), &none, &untold).unwrap();
         assert!(read().has("app-two-changelog") && !new.exists());
+    }
+
+    #[test]
+    fn a_changelog_of_another_id_is_another_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let read = || KnownChangelogs::read(directory.path(), "app", "c").unwrap();
+        let ids = |id| TopicIds::of_topics([("app-one-changelog", id)]);
+        let none = BTreeMap::new();
+        read().note(&topology(&["one"]), &none, &ids(7)).unwrap();
+        read().check(&ids(7)).unwrap();
+        read().check(&TopicIds::default()).unwrap();
+        let error = read().check(&ids(8)).unwrap_err().to_string();
+        for part in ["`app-one-changelog`", directory.path().to_str().unwrap()] {
+            assert!(error.contains(part), "{error}");
+        }
     }
 }

@@ -78,6 +78,7 @@ pub(super) async fn prepare(
         let (topology, properties, stop) = (topology.clone(), properties.clone(), Arc::clone(stop));
         blocking(move || topic_ids(&topology, &properties, &stop)).await?
     };
+    known.check(&topic_ids)?;
     let (globals, stores) = {
         let (topology, properties) = (topology.clone(), properties.clone());
         let ids = topic_ids.clone();
@@ -113,8 +114,8 @@ pub(super) async fn prepare(
         }
     };
     {
-        let (topology, existing) = (topology.clone(), report.topics);
-        blocking(move || known.note(&topology, &existing)).await?;
+        let (topology, existing, ids) = (topology.clone(), report.topics, topic_ids.clone());
+        blocking(move || known.note(&topology, &existing, &ids)).await?;
     }
     Ok(Prepared {
         instance,

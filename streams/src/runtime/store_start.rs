@@ -54,11 +54,11 @@ pub(super) fn of(spec: &StoreSpec, kept: Option<Kept>, log: &Log) -> Result<Star
             );
             Ok(Start::Anew)
         }
-        Some(Difference::Topic) => Err(Error::State(format!(
-            "the changelog topic `{}` is not the one that the state store `{name}` was written to: that one was deleted, and this \
-             one has its name. To go on with what this one has, delete the state directory; to begin anew, {RESET}",
-            log.changelog.topic
-        ))),
+        Some(Difference::Topic) => {
+            let whose = format!("the state store `{name}` was written to");
+            let topic = &log.changelog.topic;
+            Err(another_topic(topic, &whose, "delete the state directory"))
+        }
         Some(Difference::Kind) => Err(Error::State(format!(
             "the state store `{name}` was kept as one of another kind (key-value, window, session, versioned), and its changelog \
              {} has rows of that kind. Declare it as it was, or give it another name; or {RESET}",
@@ -129,6 +129,14 @@ fn beyond_the_end(spec: &StoreSpec, offset: i64, log: &Log) -> Result<Start> {
          deleted and made again, or it has lost records. To go on with what the changelog has, delete the state directory; to \
          begin anew, {RESET}"
     )))
+}
+
+/// The error of a changelog that is another topic than the one "that .." was or is.
+pub(super) fn another_topic(topic: &str, whose: &str, directory: &str) -> Error {
+    Error::State(format!(
+        "the changelog topic `{topic}` is not the one that {whose}: that one was deleted, and this one has its name. To go on with \
+         what this one has, {directory}; to begin anew, {RESET}"
+    ))
 }
 
 /// Whether a changelog's topic is still the one that was there when the job started, where both are known.

@@ -107,9 +107,9 @@ fn a_changelog_that_is_deleted_while_the_job_runs_ends_it_and_is_named() {
     );
 }
 
-#[test]
-fn a_changelog_that_was_made_anew_is_refused() {
+fn refuses_a_changelog_made_anew(backend: StateBackend) {
     let mut job = Counting::new(1);
+    job.backend = backend;
     job.produce(10, 3);
     job.run_until_latest();
     delete(&job, &job.changelog());
@@ -117,10 +117,20 @@ fn a_changelog_that_was_made_anew_is_refused() {
     job.set_policy(&job.changelog(), "compact");
     job.produce(10, 3);
     let error = error(&job, job.topology());
-    assert!(
-        error.contains("that one was deleted") && error.contains("`counts`"),
-        "{error}"
-    );
+    let directory = job.directory.path().display().to_string();
+    for part in ["that one was deleted", &job.changelog(), &directory] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn a_changelog_that_was_made_anew_is_refused() {
+    refuses_a_changelog_made_anew(StateBackend::Disk);
+}
+
+#[test]
+fn a_changelog_that_was_made_anew_is_refused_where_the_state_was_in_memory() {
+    refuses_a_changelog_made_anew(StateBackend::Memory);
 }
 
 #[test]
