@@ -129,9 +129,9 @@ impl Admin {
         topics: &[&str],
         timeout: Duration,
     ) -> Result<TopicIds, ClientError> {
-        topic_ids(self.client.inner(), topics, timeout).ok_or_else(|| {
+        topic_ids(self.client.inner(), topics, timeout).map_err(|why| {
             let code = RDKafkaErrorCode::OperationTimedOut;
-            ClientError::new("asking for the ids of topics", code, "nothing is told")
+            ClientError::new("asking for the ids of topics", code, why)
         })
     }
 

@@ -94,7 +94,8 @@ pub(super) fn with_topics<C: ClientContext>(
         }
         let mut count = 0;
         let topics = sys::rd_kafka_DescribeTopics_result_topics(result, &mut count);
-        for topic in elements(topics, count) {
+        // A broker may have left one out.
+        for topic in elements(topics, count).iter().filter(|t| !t.is_null()) {
             let mut count = 0;
             let operations =
                 sys::rd_kafka_TopicDescription_authorized_operations(*topic, &mut count);

@@ -58,16 +58,16 @@ impl TopicIds {
     }
 }
 
-/// Asks for the ids of these topics; `None` if nothing comes in time. No topic is created by it.
+/// Asks for the ids of these topics, or says why nothing is told. No topic is created by it.
 pub(super) fn topic_ids<C: ClientContext>(
     client: &Client<C>,
     topics: &[&str],
     timeout: Duration,
-) -> Option<TopicIds> {
+) -> Result<TopicIds, String> {
     let mut told = TopicIds::default();
     let names = c_strings(topics);
     if names.is_empty() {
-        return Some(told);
+        return Ok(told);
     }
     let mut pointers = pointers(&names);
     let for_api = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
@@ -81,18 +81,20 @@ pub(super) fn topic_ids<C: ClientContext>(
             sys::rd_kafka_DescribeTopics(client.native_ptr(), topics, options, queue);
             sys::rd_kafka_TopicCollection_destroy(topics);
         }
-    })?;
+    });
+    let event = event.ok_or("no answer came in time")?;
     // SAFETY: the event is alive until the end of this function; the result and what is in it belong to the event, and are
     // only read. The result is looked at if it is one of this kind.
     unsafe {
         let result = sys::rd_kafka_event_DescribeTopics_result(event.ptr());
         if result.is_null() {
-            return None;
+            return Err("another question was answered".to_owned());
         }
         let mut count = 0;
         let topics = sys::rd_kafka_DescribeTopics_result_topics(result, &mut count);
         let topics = elements(topics, count);
-        for topic in topics {
+        // A broker may have left one out.
+        for topic in topics.iter().filter(|topic| !topic.is_null()) {
             let name = CStr::from_ptr(sys::rd_kafka_TopicDescription_name(*topic));
             let name = name.to_string_lossy().into_owned();
             if is_unknown(sys::rd_kafka_TopicDescription_error(*topic)) {
@@ -101,7 +103,11 @@ pub(super) fn topic_ids<C: ClientContext>(
                 told.ids.insert(name, id);
             }
         }
-        (!topics.is_empty()).then_some(told)
+        if topics.is_empty() {
+            let why = CStr::from_ptr(sys::rd_kafka_event_error_string(event.ptr()));
+            return Err(why.to_string_lossy().into_owned());
+        }
+        Ok(told)
     }
 }
 

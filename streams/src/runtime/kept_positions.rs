@@ -24,13 +24,16 @@ pub(super) fn kept_positions(
     id: Option<TopicId>,
 ) -> Result<Vec<KeptPosition>> {
     let origin = Origin::new(StoreKind::TimestampedKeyValue, id.map(TopicId::to_u128));
-    let mut kept = Vec::new();
+    let (mut kept, mut had_any) = (Vec::new(), false);
     for (partition, position) in (0..).zip(&mut store.positions) {
         let found = position.kept()?;
-        position.set_origin(origin);
+        position.set_origin(origin.or_topic_of(found.and_then(|kept| kept.origin)));
         let log = logs.get(&TopicPartition::new(topic, partition));
         let is_old = |at: i64| lacks_removals(at, SystemTime::now());
-        let found = found.filter(|kept| is_of(*kept, origin, topic));
+        // One of another topic of that name, or of an earlier version, is none.
+        let is_of_it = |kept: &Kept| kept.origin.is_some_and(|o| origin.difference(o).is_none());
+        had_any |= found.is_some();
+        let found = found.filter(is_of_it);
         kept.push(found.and_then(|kept| {
             let offset = kept.reached.offset();
             is_of_use(offset, log, kept.at.is_some_and(is_old)).then_some(offset)
@@ -38,6 +41,11 @@ pub(super) fn kept_positions(
     }
     let all: Option<Vec<i64>> = kept.into_iter().collect();
     if all.is_none() {
+        if had_any {
+            tracing::info!(
+                "the global table's topic `{topic}` is read anew: not all that came since is in it"
+            );
+        }
         // Positions first: they must never stand for rows that are no longer there.
         for position in &mut store.positions {
             position.clear()?;
@@ -57,20 +65,6 @@ pub(super) fn kept_positions(
         }
     });
     Ok(kept.collect())
-}
-
-/// Whether a position is one of this topic, and not of one that had its name before.
-fn is_of(kept: Kept, origin: Origin, topic: &str) -> bool {
-    let is_of = kept
-        .origin
-        .is_some_and(|kept| origin.difference(kept).is_none());
-    if !is_of {
-        tracing::info!(
-            "what was kept of the global table's topic `{topic}` is of another one of that name, or of an earlier version: it is \
-             read anew"
-        );
-    }
-    is_of
 }
 
 /// Whether the log has all that came behind the offset, removals too, which it does not keep for long.

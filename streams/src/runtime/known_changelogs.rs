@@ -82,7 +82,8 @@ impl KnownChangelogs {
         let own = stores.filter(|store| store.source.is_none());
         let own = own.map(|store| {
             let topic = store.changelog_topic(topology.application_id());
-            let id = ids.of(&topic);
+            let known = self.topics.get(&topic).copied().flatten();
+            let id = ids.of(&topic).or(known);
             (topic, id)
         });
         let others = self.topics.clone().into_iter();

@@ -45,6 +45,9 @@
 //! | `task_inputs` | which inputs they have, and which they lack |
 //! | `standstill` | tells of tasks that wait for one |
 //! | `restorer` | the thread that brings state up to date |
+//! | `waiting_restore` | a restore that cannot begin yet |
+//! | `logs` | where changelogs begin and end, and which topics they are |
+//! | `store_start` | where a store is read on, by what it has |
 //! | `restoring` | one task's way to the end of its changelogs |
 //! | `store_restore` | one store's way |
 //! | `table_size` | how much of a changelog is written to a store at once |
@@ -86,6 +89,7 @@ mod job;
 mod kept_positions;
 mod known_changelogs;
 mod lifecycle;
+mod logs;
 mod orphans;
 mod output;
 mod partition_counts;
@@ -121,6 +125,7 @@ mod thread;
 mod threads;
 mod transaction_size;
 mod user_topics;
+mod waiting_restore;
 mod work;
 
 pub use crate::kafka::properties::Properties;

@@ -12,11 +12,13 @@ use super::stop::Stop;
 use super::task_counts::TaskCounts;
 use super::task_states::TaskStates;
 use crate::kafka::admin::Admin;
+use crate::kafka::error::{ClientError, Code, Remedy};
 use crate::kafka::properties::Properties;
 use crate::kafka::topic_ids::TopicIds;
 use crate::state::{Backends, Disk};
 use crate::topology::Topology;
 use crate::{Error, Result};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,16 +129,26 @@ pub(super) async fn prepare(
     })
 }
 
-/// Which topics the stores are restored from, and the global tables read.
+/// Which topics the job's own changelogs are, and those of its global tables. A broker may not know of one yet that was just
+/// created.
 fn topic_ids(topology: &Topology, properties: &Properties, stop: &Stop) -> Result<TopicIds> {
     let graph = topology.graph();
-    let stores = graph.stores.iter();
+    let stores = graph.stores.iter().filter(|store| store.source.is_none());
     let changelogs = stores.map(|store| store.changelog_topic(topology.application_id()));
     let globals = graph.global_tables.iter().map(|table| table.topic.clone());
-    let topics: Vec<String> = changelogs.chain(globals).collect();
+    let topics: BTreeSet<String> = changelogs.chain(globals).collect();
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
     let admin = Admin::new(properties)?;
-    Ok(Patience::new(START_PATIENCE, stop).repeat(|wait| admin.topic_ids(&topics, wait))?)
+    let ask = |wait| {
+        let ids = admin.topic_ids(&topics, wait)?;
+        let Some(gone) = ids.gone().next() else {
+            return Ok(ids);
+        };
+        let what = format!("the cluster does not tell of the topic `{gone}`, which was there");
+        let error = ClientError::new("starting", Code::UnknownTopicOrPartition, what);
+        Err(error.with_remedy(Remedy::Retry))
+    };
+    Ok(Patience::new(START_PATIENCE, stop).repeat(ask)?)
 }
 
 /// Opens the database, if a store is to be on disk. Each cluster has its own, since offsets of one mean nothing on another.

@@ -16,10 +16,11 @@
 //! A table whose topic is its changelog is read to the input's committed offset, and no further: what follows is processed.
 
 use super::changelog_reader::ChangelogReader;
-use super::restoring::{Log, Reading, Restoring, logs};
+use super::logs::{Log, logs};
+use super::restoring::{Reading, Restoring};
 use super::shared::Shared;
-use super::store_restore::GONE_AFTER;
 use super::tables::MADE_AT_ONCE;
+use super::waiting_restore::Waiting;
 use crate::kafka::TopicPartition;
 use crate::kafka::admin::Admin;
 use crate::kafka::error::{ClientError, Code, Remedy};
@@ -32,7 +33,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long one wait for records may take: commands are looked at after it.
 const READ_WAIT: Duration = Duration::from_millis(20);
@@ -52,9 +53,6 @@ const MOST_UNWRITTEN_BYTES: usize = 40 << 20;
 
 /// How much one thread may have, however many there are: less than that makes no table.
 const LEAST_UNWRITTEN_BYTES: usize = 8 << 20;
-
-/// How long a task's restore may fail without an answer between before the job ends.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(300);
 
 /// A task whose state is to be brought up to date.
 pub(super) struct Request {
@@ -95,15 +93,6 @@ pub(super) struct Restorer {
     commands: Sender<Command>,
     finished: Receiver<Finished>,
     _thread: Ending,
-}
-
-/// Whether what has failed for so long will not go well any more.
-fn is_lasting(error: &ClientError, since: Duration) -> bool {
-    match error.remedy() {
-        Remedy::Fail => true,
-        _ if error.code() == Code::UnknownTopicOrPartition => since > GONE_AFTER,
-        _ => since > GIVE_UP_AFTER,
-    }
 }
 
 /// A thread that is waited for when this is dropped.
@@ -195,8 +184,7 @@ struct Worker {
     thread: usize,
     done: Sender<Finished>,
     clients: Option<Clients>,
-    /// Those whose changelogs' ends are not known yet, and since when they wait.
-    waiting: VecDeque<(Request, Instant)>,
+    waiting: VecDeque<Waiting>,
     reading: Vec<Restoring>,
     /// The stores that are being read have changed.
     must_assign: bool,
@@ -232,7 +220,7 @@ impl Worker {
             };
             match command {
                 Some(Command::Restore(request)) => {
-                    self.waiting.push_back((*request, Instant::now()));
+                    self.waiting.push_back(Waiting::new(*request));
                 }
                 Some(Command::Cancel(number)) => self.cancel(number),
                 None => self.work(),
@@ -241,10 +229,10 @@ impl Worker {
     }
 
     fn cancel(&mut self, number: u64) {
-        if let Some(at) = self.waiting.iter().position(|(r, _)| r.number == number)
-            && let Some((request, _)) = self.waiting.remove(at)
+        if let Some(at) = self.waiting.iter().position(|w| w.request.number == number)
+            && let Some(waiting) = self.waiting.remove(at)
         {
-            self.answer(request, End::Cancelled);
+            self.answer(waiting.request, End::Cancelled);
         }
         if let Some(at) = self.reading.iter().position(|r| r.number() == number) {
             let mut restoring = self.reading.swap_remove(at);
@@ -274,8 +262,8 @@ impl Worker {
 
     /// One turn: a task that waits is begun, then what has arrived is applied.
     fn work(&mut self) {
-        if let Some((request, since)) = self.waiting.pop_front() {
-            self.begin(request, since);
+        if let Some(waiting) = self.waiting.pop_front() {
+            self.begin(waiting);
         }
         if let Err(error) = self.read() {
             self.read_failed(&error);
@@ -296,14 +284,17 @@ impl Worker {
             .clients()
             .and_then(|clients| clients.logs.topic_ids(&topics, LOOK_TIMEOUT));
         match asked {
-            Ok(ids) => self.reading.iter_mut().for_each(|r| r.look_at(&ids)),
+            Ok(ids) => self
+                .reading
+                .iter_mut()
+                .for_each(|r| r.look_at(&stalled, &ids)),
             Err(error) => tracing::debug!(%error, "whether changelogs are there is not told"),
         }
     }
 
-    fn begin(&mut self, request: Request, since: Instant) {
-        match self.logs(&request) {
-            Ok(logs) => match Restoring::new(&self.shared, self.thread, request, &logs) {
+    fn begin(&mut self, mut waiting: Waiting) {
+        match self.logs(&waiting.request) {
+            Ok(logs) => match Restoring::new(&self.shared, self.thread, waiting.request, &logs) {
                 Ok(restoring) => {
                     if let Some(clients) = &self.clients
                         && clients.would_go_back(restoring.to_read())
@@ -315,13 +306,14 @@ impl Worker {
                 }
                 Err((request, error)) => self.answer(*request, End::Failed(error)),
             },
-            Err(error) if is_lasting(&error, since.elapsed()) => {
+            Err(error) if waiting.fails_for_good(&error) => {
+                let request = waiting.request;
                 let error = Error::Client(format!("restoring task {}: {error}", request.task));
                 self.answer(request, End::Failed(error));
             }
             Err(error) => {
-                tracing::debug!(%error, task = %request.task, "restoring: trying again");
-                self.waiting.push_back((request, since));
+                tracing::debug!(%error, task = %waiting.request.task, "restoring: trying again");
+                self.waiting.push_back(waiting);
                 std::thread::sleep(RETRY_PAUSE);
             }
         }
@@ -329,8 +321,14 @@ impl Worker {
 
     fn logs(&mut self, request: &Request) -> Result<Vec<Log>, ClientError> {
         let changelogs = Restoring::changelogs(&self.shared.topology, request);
+        let shared = Arc::clone(&self.shared);
         let clients = self.clients()?;
-        logs(&clients.logs, clients.reader.committed(), &changelogs)
+        logs(
+            &clients.logs,
+            clients.reader.committed(),
+            &changelogs,
+            &shared.topic_ids,
+        )
     }
 
     fn clients(&mut self) -> Result<&mut Clients, ClientError> {
@@ -375,7 +373,7 @@ impl Worker {
                 Ok(Reading::GoesOn) => self.reading.push(restoring),
                 Ok(Reading::IsCutOff) => {
                     let request = restoring.into_request();
-                    self.waiting.push_back((request, Instant::now()));
+                    self.waiting.push_back(Waiting::new(request));
                     self.must_assign = true;
                 }
                 Err(error) => {

@@ -1,6 +1,7 @@
 //! One task's way from the state it had to the ends of its changelogs.
 
 use super::event::Event;
+use super::logs::{Changelog, Log};
 use super::restorer::{End, Request};
 use super::shared::Shared;
 use super::store_restore::StoreRestore;
@@ -8,128 +9,13 @@ use super::store_start::{self, Start};
 use super::tasks::offset_of;
 use crate::config::Guarantee;
 use crate::kafka::TopicPartition;
-use crate::kafka::admin::Admin;
 use crate::kafka::batch::OwnedMessage;
-use crate::kafka::error::{ClientError, Code, Remedy};
-use crate::kafka::offsets::LogEnd;
-use crate::kafka::reader::PartitionReader;
 use crate::kafka::topic_ids::{TopicId, TopicIds};
 use crate::state::{KeyRange, Order, Origin, Reached, StoreId, TaskState};
 use crate::topology::Topology;
 use crate::{Error, Result};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// For the ends of changelogs.
-const LOGS_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A partition that a store is restored from.
-#[derive(Clone, Debug)]
-pub(super) struct Changelog {
-    partition: TopicPartition,
-    /// An input of the task is read up to where the group has processed it; a changelog of the store's own to its end.
-    until: i64,
-}
-
-/// Where a changelog partition begins and ends.
-#[derive(Clone, Debug)]
-pub(super) struct Log {
-    pub(super) changelog: TopicPartition,
-    /// Which topic of that name it is.
-    pub(super) topic: Option<TopicId>,
-    pub(super) start: i64,
-    /// The last stable offset, no later than the end: each transaction with records below it is ended below it.
-    pub(super) stable: i64,
-    /// The high watermark.
-    pub(super) end: i64,
-}
-
-impl Log {
-    /// Of a partition of which nothing is to be read; it need not be there.
-    fn empty(changelog: &TopicPartition) -> Self {
-        Self {
-            changelog: changelog.clone(),
-            topic: None,
-            start: 0,
-            stable: 0,
-            end: 0,
-        }
-    }
-
-    /// What is below this offset.
-    fn until(self, offset: i64) -> Self {
-        Self {
-            stable: self.stable.min(offset),
-            end: self.end.min(offset),
-            ..self
-        }
-    }
-
-    /// Whether a store that reaches so far has all that counts in it.
-    ///
-    /// The marker of the transaction that has written it last is all that may be missing. If there is one more offset, and
-    /// the log was stable up to its end, then it is that marker: below the end it has to be, and in the store's part it is
-    /// not.
-    fn has_nothing_for(&self, reached: Reached) -> bool {
-        match reached {
-            Reached::Read(offset) => offset == self.end,
-            Reached::Written(offset) => {
-                offset == self.end || offset + 1 == self.end && self.stable == self.end
-            }
-        }
-    }
-}
-
-/// Asks where changelogs begin and end.
-pub(super) fn logs(
-    admin: &Admin,
-    reader: &PartitionReader,
-    changelogs: &[Changelog],
-) -> Result<Vec<Log>, ClientError> {
-    let has_any = |changelog: &&Changelog| changelog.until > 0;
-    let asked = changelogs.iter().filter(has_any);
-    let asked: Vec<TopicPartition> = asked.map(|c| c.partition.clone()).collect();
-    let mut answers = whole_logs(admin, reader, &asked)?.into_iter();
-    let log = |changelog: &Changelog| match has_any(&changelog) {
-        true => Some(answers.next()?.until(changelog.until)),
-        false => Some(Log::empty(&changelog.partition)),
-    };
-    Ok(changelogs.iter().filter_map(log).collect())
-}
-
-fn whole_logs(
-    admin: &Admin,
-    reader: &PartitionReader,
-    changelogs: &[TopicPartition],
-) -> Result<Vec<Log>, ClientError> {
-    let ids = ids(admin, changelogs)?;
-    // In this order: what is stable now is so at the end that is told later; a start that moves on meanwhile is found when
-    // it is read.
-    let stable = reader.stable_ends(changelogs, LOGS_TIMEOUT)?;
-    let ends = admin.log_offsets(changelogs, LogEnd::Last, LOGS_TIMEOUT)?;
-    let starts = admin.log_offsets(changelogs, LogEnd::First, LOGS_TIMEOUT)?;
-    let bounds = starts.into_iter().zip(stable).zip(ends);
-    let log = |(changelog, ((start, stable), end)): (&TopicPartition, ((i64, i64), i64))| Log {
-        changelog: changelog.clone(),
-        topic: ids.of(&changelog.topic),
-        start,
-        stable,
-        end,
-    };
-    Ok(changelogs.iter().zip(bounds).map(log).collect())
-}
-
-/// Which topics they are. It is an error if one is gone.
-fn ids(admin: &Admin, changelogs: &[TopicPartition]) -> Result<TopicIds, ClientError> {
-    let topics: Vec<&str> = changelogs.iter().map(|c| &*c.topic).collect();
-    let ids = admin.topic_ids(&topics, LOGS_TIMEOUT)?;
-    let Some(gone) = ids.gone().next().map(store_start::gone) else {
-        return Ok(ids);
-    };
-    let error = ClientError::new("restoring", Code::UnknownTopicOrPartition, gone);
-    // A broker that has just started may not know it yet.
-    Err(error.with_remedy(Remedy::Retry))
-}
 
 /// What came of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,16 +58,9 @@ impl Restoring {
         mut request: Request,
         logs: &[Log],
     ) -> Result<Self, (Box<Request>, Error)> {
-        let begun = logs
-            .iter()
-            .try_for_each(|log| {
-                let topic = &log.changelog.topic;
-                store_start::check_topic(topic, log.topic, shared.topic_ids.of(topic))
-            })
-            .and_then(|()| begin_stores(&shared.topology, &mut request.state, logs));
-        match begun {
+        match begin_stores(&shared.topology, &mut request.state, logs) {
             Ok(stores) => {
-                let restoring = Self {
+                let mut restoring = Self {
                     shared: Arc::clone(shared),
                     thread,
                     request,
@@ -190,6 +69,10 @@ impl Restoring {
                 };
                 for store in &restoring.stores {
                     restoring.tell_progress_of(store);
+                }
+                // Nothing need be read to see that.
+                if let Err(error) = restoring.check_offsets() {
+                    restoring.fail(error);
                 }
                 Ok(restoring)
             }
@@ -227,12 +110,11 @@ impl Restoring {
             .collect()
     }
 
-    /// Fails if a changelog is not there any more, or another one is.
-    pub(super) fn look_at(&mut self, ids: &TopicIds) {
-        let looked = self
-            .stores
-            .iter_mut()
-            .try_for_each(|store| store.look_at(ids));
+    /// Fails if one of these changelogs is not there any more, or another one is.
+    pub(super) fn look_at(&mut self, asked: &BTreeSet<Arc<str>>, ids: &TopicIds) {
+        let stores = self.stores.iter_mut();
+        let mut stores = stores.filter(|store| asked.contains(&store.log.changelog.topic));
+        let looked = stores.try_for_each(|store| store.look_at(ids));
         if let Err(error) = looked {
             self.fail(error);
         }
@@ -422,7 +304,8 @@ fn begin_stores(
         };
         let kept = committed.kept()?;
         let start = store_start::of(spec, kept, log)?;
-        committed.set_origin(Origin::new(spec.kind, log.topic.map(TopicId::to_u128)));
+        let origin = Origin::new(spec.kind, log.topic.map(TopicId::to_u128));
+        committed.set_origin(origin.or_topic_of(kept.and_then(|kept| kept.origin)));
         let mut log = log.clone();
         let from = match start {
             Start::At(reached) => {
@@ -449,7 +332,10 @@ fn begin_stores(
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
+    use crate::prelude::*;
 
     fn log(stable: i64, end: i64) -> Log {
         Log {
@@ -462,14 +348,26 @@ mod tests {
     }
 
     #[test]
-    fn only_the_marker_of_its_own_transaction_is_nothing_for_a_store() {
-        assert!(log(7, 7).has_nothing_for(Reached::Read(7)));
-        assert!(log(5, 7).has_nothing_for(Reached::Written(7)));
-        assert!(log(8, 8).has_nothing_for(Reached::Written(7)));
-        // A record without a transaction, or of one that is not ended.
-        assert!(!log(8, 8).has_nothing_for(Reached::Read(7)));
-        assert!(!log(7, 8).has_nothing_for(Reached::Written(7)));
-        // A transaction with a record.
-        assert!(!log(9, 9).has_nothing_for(Reached::Written(7)));
+    fn a_task_that_comes_back_is_read_on_where_its_store_is_in_memory_too() {
+        let builder = TopologyBuilder::new("app");
+        let counts = builder.stream::<str, str>("in").group_by_key().count();
+        let _ = counts.named("counts");
+        let topology = builder.build();
+        let mut state = TaskState::in_memory(&[StoreId(0)]);
+        let logs = |end| {
+            [Log {
+                topic: TopicId::new(7),
+                ..log(end, end)
+            }]
+        };
+        let begun = begin_stores(&topology, &mut state, &logs(5)).unwrap();
+        assert_eq!(begun.first().unwrap().from, 0);
+        let (_, store) = state.committed_mut().next().unwrap();
+        let mut row = std::iter::once((b"k".as_slice(), Some(b"v".as_slice())));
+        store.apply(&mut row, Some(Reached::Read(5))).unwrap();
+        let begun = begin_stores(&topology, &mut state, &logs(9)).unwrap();
+        assert_eq!(begun.first().unwrap().from, 5);
+        let (_, store) = state.committed_mut().next().unwrap();
+        assert!(store.get(b"k").unwrap().is_some());
     }
 }

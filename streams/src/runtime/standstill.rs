@@ -45,7 +45,7 @@ impl StreamThread {
         for (task, partition) in lacking {
             tracing::warn!(
                 "thread {}: task {task} stands still: it has a state, to which {partition} belongs too, and the group has not \
-                 given that to this member. Another instance has it, one that runs another version of the topology: let all \
+                 given that to this member. Another instance may have it, which runs another version of the topology: let all \
                  instances run the same one, or stop those of before. If partitions were added, all topics that the task reads \
                  need as many",
                 self.work.index

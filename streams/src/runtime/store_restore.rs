@@ -2,7 +2,7 @@
 
 use super::event::{Restore, RestoreStatus};
 use super::failing::{ended_by, panic_text};
-use super::restoring::Log;
+use super::logs::Log;
 use super::store_start;
 use super::table_size::{Stage, table_bytes};
 use super::tables::Tables;
@@ -30,8 +30,8 @@ const STALLED_AFTER: Duration = Duration::from_secs(30);
 /// For so long nothing may come before it is looked whether the topic is still there; and so often.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// A topic that is said not to be there for so long is gone: a broker that has just started may not know it yet.
-pub(super) const GONE_AFTER: Duration = Duration::from_secs(20);
+/// A topic that is said not to be there, or to be another one, for so long is so: a broker may not know it yet.
+pub(super) const WRONG_AFTER: Duration = Duration::from_secs(20);
 
 /// What was read is in memory for so long at most: more is not read again after a crash.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
@@ -66,9 +66,9 @@ pub(super) struct StoreRestore {
     /// When it last got on.
     moved: Instant,
     warned: Instant,
-    /// When it was last seen that its topic is there, and since when it is not.
+    /// When it was last looked whether its topic is there, and since when it is not.
     looked: Instant,
-    gone_since: Option<Instant>,
+    wrong_since: Option<Instant>,
 }
 
 /// Records that a restore has left out, with the first of them and why.
@@ -116,7 +116,7 @@ impl StoreRestore {
             moved: now,
             warned: now,
             looked: now,
-            gone_since: None,
+            wrong_since: None,
         }
     }
 
@@ -324,16 +324,16 @@ impl StoreRestore {
         must_look
     }
 
-    /// Looks whether it is, where that was asked.
-    pub(super) fn look_at(&mut self, ids: &TopicIds) -> Result<()> {
-        let topic = &*self.log.changelog.topic;
-        store_start::check_topic(topic, ids.of(topic), self.log.topic)?;
-        if !ids.gone().any(|gone| gone == topic) {
-            self.gone_since = None;
+    /// Looks whether it is.
+    pub(super) fn look_at(&mut self, told: &TopicIds) -> Result<()> {
+        // Another topic of a table is read as it is, the next time.
+        let then = self.log.topic.filter(|_| self.spec.source.is_none());
+        let Some(wrong) = store_start::wrong_topic(&self.log.changelog.topic, told, then) else {
+            self.wrong_since = None;
             return Ok(());
-        }
-        match self.gone_since.get_or_insert_with(Instant::now).elapsed() {
-            gone if gone > GONE_AFTER => Err(Error::State(store_start::gone(topic))),
+        };
+        match self.wrong_since.get_or_insert_with(Instant::now).elapsed() {
+            wrong_for if wrong_for > WRONG_AFTER => Err(Error::State(wrong)),
             _ => Ok(()),
         }
     }

@@ -1,7 +1,7 @@
 //! Where a store is read on in its changelog, by what it has.
 
-use super::restoring::Log;
-use crate::kafka::topic_ids::TopicId;
+use super::logs::Log;
+use crate::kafka::topic_ids::{TopicId, TopicIds};
 use crate::processor::TaskId;
 use crate::state::{Difference, Kept, Origin, REMOVALS_KEPT_MS, Reached, StoreSpec};
 use crate::{Error, Result};
@@ -139,35 +139,30 @@ pub(super) fn another_topic(topic: &str, whose: &str, directory: &str) -> Error 
     ))
 }
 
-/// Whether a changelog's topic is still the one that was there when the job started, where both are known.
-///
-/// # Errors
-///
-/// If it is another one: the rows of before are in none.
-pub(super) fn check_topic(topic: &str, now: Option<TopicId>, then: Option<TopicId>) -> Result<()> {
-    match (now, then) {
-        (Some(now), Some(then)) if now != then => Err(Error::State(format!(
+/// What is wrong with a changelog, if anything is: it is not there any more, or another topic has its name than `then`. A broker that
+/// has just started may not know it yet.
+pub(super) fn wrong_topic(topic: &str, told: &TopicIds, then: Option<TopicId>) -> Option<String> {
+    if told.gone().any(|gone| gone == topic) {
+        return Some(format!(
+            "the changelog topic `{topic}` is gone: it was deleted while the job runs, and what was kept in it with it. Bring the \
+             topic back; or {RESET}"
+        ));
+    }
+    let (now, then) = (told.of(topic)?, then?);
+    (now != then).then(|| {
+        format!(
             "the changelog topic `{topic}` was deleted and made again while the job runs: what was kept in it is gone, and no \
              instance that has not all of it on disk can restore it; {RESET}"
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// What is to be done about a changelog that is not there.
-pub(super) fn gone(topic: &str) -> String {
-    format!(
-        "the changelog topic `{topic}` is gone: it was deleted while the job runs, and what was kept in it with it. Bring the topic \
-         back; or {RESET}"
-    )
+        )
+    })
 }
 
 /// The error of a store that has rows, though the group has no committed offsets of the task.
 pub(super) fn without_offsets(store: &str, log: &Log, group: &str, task: TaskId) -> Error {
     Error::State(format!(
         "the state store `{store}` has rows (restored from {}), but the group `{group}` has no committed offsets for the inputs of \
-         task {task}: they have expired (`offsets.retention.minutes`), or were deleted, with the group or with the topics. What is \
-         counted in the store would be counted once more. Commit the offsets that the job goes on at \
+         task {task}: they have expired (`offsets.retention.minutes`), or were deleted, with the group or with the topics, and what \
+         is counted in the store would be counted once more; or the task reads other topics than it did. Commit the offsets that the job goes on at \
          (`kafka-consumer-groups.sh --group {group} --reset-offsets --execute` with `--topic` and `--to-offset` or \
          `--to-earliest`); or {RESET}",
         log.changelog
@@ -282,9 +277,10 @@ mod tests {
             of(&spec, Some(untold), &log(0)).unwrap();
             of(&spec, Some(untold), &log(7)).unwrap();
         }
-        check_topic("t", TopicId::new(7), TopicId::new(7)).unwrap();
-        check_topic("t", TopicId::new(0), TopicId::new(7)).unwrap();
-        check_topic("t", TopicId::new(8), TopicId::new(7)).unwrap_err();
+        let wrong = |told| wrong_topic("t", &TopicIds::of_topics([("t", told)]), TopicId::new(7));
+        assert_eq!(wrong(7), None);
+        assert_eq!(wrong(0), None, "it is not told");
+        assert!(wrong(8).unwrap().contains("`t`"));
     }
 
     #[test]

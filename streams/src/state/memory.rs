@@ -72,7 +72,11 @@ impl Committed for Memory {
     }
 
     fn clear(&mut self) -> Result<(), StoreError> {
-        *self = Self::default();
+        // What comes is of the same as what was there.
+        *self = Self {
+            origin: self.origin,
+            ..Self::default()
+        };
         Ok(())
     }
 

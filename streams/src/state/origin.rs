@@ -58,6 +58,17 @@ impl Origin {
         }
     }
 
+    /// The same, of the topic of what was kept where none is told.
+    pub(crate) fn or_topic_of(self, kept: Option<Self>) -> Self {
+        match (self.topic, kept) {
+            (0, Some(kept)) => Self {
+                topic: kept.topic,
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     /// How what was kept with another origin differs from what this one needs.
     pub(crate) fn difference(self, kept: Self) -> Option<Difference> {
         let are_told = self.topic != 0 && kept.topic != 0;
@@ -126,6 +137,8 @@ mod tests {
         assert_eq!(origin.difference(origin), None);
         assert_eq!(origin.difference(of(SHORT, 0)), None);
         assert_eq!(of(SHORT, 0).difference(origin), None);
+        assert_eq!(of(SHORT, 0).or_topic_of(Some(origin)), origin);
+        assert_eq!(of(SHORT, 8).or_topic_of(Some(origin)), of(SHORT, 8));
         assert_eq!(origin.difference(of(SHORT, 8)), Some(Difference::Topic));
     }
 
