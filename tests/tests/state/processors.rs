@@ -90,11 +90,15 @@ fn what_a_task_writes_before_its_first_record_belongs_to_it() {
         job.run(job.configured(&builder, |_| ())).unwrap();
     }
     let told = job.cluster.read_committed(&job.output);
-    let told: Vec<&[u8]> = told
+    let starts: Vec<i64> = told
         .iter()
-        .map(|record| record.value.as_deref().unwrap())
+        .map(|record| i64::from_be_bytes(record.value.as_deref().unwrap().try_into().unwrap()))
         .collect();
-    assert_eq!(told, [1_i64.to_be_bytes(), 2_i64.to_be_bytes()]);
+    // The first run may end before the task without records has begun.
+    assert!(
+        [[1, 1], [1, 2]].contains(&starts.as_slice().try_into().unwrap()),
+        "{starts:?}"
+    );
 }
 
 #[test]
